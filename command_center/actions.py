@@ -1,0 +1,102 @@
+"""Everything a person can do to an incident, as small validated records.
+
+Slack's grammar, the command line and the socket all make one of these; `CommandCenter.perform` is the only place that
+carries one out. `permission` says which right it needs. Text a person typed arrives here as `SafeText`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
+
+from command_center.access.operators import Permission
+from models.sanitizer import SafeText
+from storage.records import ChangeMarkerKind, IncidentId, IncidentStatus, Severity
+
+
+class _Action(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    permission: ClassVar[Permission] = Permission.RESPOND
+
+
+class Declare(_Action):
+    """Open an incident by hand. `channel` is the Slack channel it was said in, if any."""
+
+    permission = Permission.DECLARE
+    action: Literal["declare"] = "declare"
+    title: SafeText
+    severity: Severity = Severity.SEV3
+    service: SafeText | None = None
+    summary: SafeText | None = None
+
+
+class Acknowledge(_Action):
+    action: Literal["ack"] = "ack"
+    incident: IncidentId
+
+
+class SetStatus(_Action):
+    action: Literal["status"] = "status"
+    incident: IncidentId
+    status: IncidentStatus
+    note: SafeText | None = None
+
+
+class Note(_Action):
+    action: Literal["note"] = "note"
+    incident: IncidentId
+    text: SafeText
+
+
+class SetSeverity(_Action):
+    permission = Permission.COMMAND
+    action: Literal["sev"] = "sev"
+    incident: IncidentId
+    severity: Severity
+    reason: SafeText
+
+
+class Resolve(_Action):
+    action: Literal["resolve"] = "resolve"
+    incident: IncidentId
+    note: SafeText | None = None
+
+
+class Close(_Action):
+    permission = Permission.COMMAND
+    action: Literal["close"] = "close"
+    incident: IncidentId
+    note: SafeText | None = None
+
+
+class RecordChange(_Action):
+    """Record a change marker; `change_id` makes a repeated call from a pipeline record it once."""
+
+    permission = Permission.RECORD_CHANGE
+    action: Literal["record_change"] = "record_change"
+    change_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")
+    service: SafeText
+    kind: ChangeMarkerKind
+    version: SafeText
+    at: AwareDatetime | None = None
+    note: SafeText | None = None
+
+
+class ListIncidents(_Action):
+    permission = Permission.READ
+    action: Literal["list"] = "list"
+    which: Literal["open", "mine", "all", "sev1", "sev2", "sev3", "sev4"] = "open"
+
+
+class ShowIncident(_Action):
+    permission = Permission.READ
+    action: Literal["show"] = "show"
+    incident: IncidentId
+
+
+Action = Annotated[
+    Declare | Acknowledge | SetStatus | Note | SetSeverity | Resolve | Close | RecordChange | ListIncidents | ShowIncident,
+    Field(discriminator="action"),
+]
+ACTION: TypeAdapter[Action] = TypeAdapter(Action)

@@ -1,0 +1,1 @@
+"""Change markers, and later change requests and their approvals."""

@@ -1,0 +1,1 @@
+"""How signals become incidents, and what becomes of them."""

@@ -1,0 +1,1 @@
+"""What reads and learns, pure and without I/O: templates, anomalies, levels, the sanitizer."""

@@ -1,0 +1,86 @@
+"""What the stream reports to the owner of the database, one `BlockFacts` per (shard, block).
+
+The facts of one (shard, block) are applied once, in one transaction; a replay after a crash sends the same ones again
+and changes nothing. Names and templates have passed the gate in the stream and pass it again at the socket.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from models.levels import Level
+from models.sanitizer import SafeText
+from storage.records import ErrorEvent, ErrorPattern, Score
+
+
+class _Fact(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class MinuteCount(_Fact):
+    """Lines of one template and level of one service in one minute of event time, as an increment."""
+
+    service: SafeText
+    template_id: str
+    minute: AwareDatetime
+    level: Level
+    count: int = Field(ge=1)
+
+
+class SignalKind(StrEnum):
+    NEW_ERROR_TEMPLATE = "new_error_template"
+    ERROR_BURST = "error_burst"
+    SILENCE = "silence"
+
+
+class Signal(_Fact):
+    """A finding that may mean trouble, with what a person needs to check it.
+
+    `id` is derived from service, kind, template and the block (equal in a replay). `evidence` holds numbers, ids and
+    `SafeText` only, for example `{"count": 41, "usual": 0.4, "window_s": 60}`.
+    """
+
+    id: str
+    kind: SignalKind
+    service: SafeText
+    host: SafeText | None = None
+    template_id: str | None = None
+    template: SafeText | None = None
+    level: Level = Level.UNKNOWN
+    at: AwareDatetime  # event time
+    seen_at: AwareDatetime  # receive time of the block that raised it
+    score: Score
+    threshold: Score
+    evidence: dict[str, int | float | str] = Field(default_factory=dict)
+
+
+class ServiceTraffic(_Fact):
+    """Lines and error lines of one service in this block."""
+
+    service: SafeText
+    lines: int = Field(ge=0)
+    errors: int = Field(ge=0)
+    last_ts: AwareDatetime
+
+
+class BlockFacts(_Fact):
+    """All that one shard has to say about one block."""
+
+    shard: int = Field(ge=0, lt=64)
+    block: int = Field(ge=0)
+    received_at: AwareDatetime
+    counts: tuple[MinuteCount, ...] = ()
+    traffic: tuple[ServiceTraffic, ...] = ()
+    patterns: tuple[ErrorPattern, ...] = ()
+    errors: tuple[ErrorEvent, ...] = ()
+    signals: tuple[Signal, ...] = ()
+    quarantined: int = Field(default=0, ge=0)
+    late: int = Field(default=0, ge=0)
+
+    @classmethod
+    def admit(cls, raw: str | bytes, gate: Any) -> BlockFacts:
+        """Validate JSON from the socket; `gate(text) -> SafeText` looks at every text again."""
+        return cls.model_validate_json(raw, context={"admit": gate})
