@@ -1,0 +1,1 @@
+"""What is known: error patterns, runbooks and past incidents."""

@@ -1,0 +1,1 @@
+"""How a log line comes in and becomes a finding: receivers, spool, decoding, the Bytewax dataflow."""
