@@ -1,0 +1,59 @@
+"""`mayday change record`: tell Mayday that a service was changed, from a pipeline or by hand."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from bot.cli.common import ConfigOption, JsonOption, StateOption, console, state_layout
+from models.errors import BadInput
+from storage.client import StoreClient
+from storage.records import ChangeMarkerKind
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Record that a service was changed.")
+
+
+@app.callback()
+def _changes() -> None:
+    """Record that a service was changed."""
+
+
+@app.command()
+def record(
+    service: Annotated[str, typer.Option(help="The service that was changed")],
+    kind: Annotated[ChangeMarkerKind, typer.Option(help="What was done")],
+    version: Annotated[str, typer.Option(help="What it was changed to, for example a version or a flag")],
+    at: Annotated[str | None, typer.Option(help="When, ISO 8601 [default: now]")] = None,
+    note: Annotated[str | None, typer.Option(help="A sentence about it")] = None,
+    change_id: Annotated[str | None, typer.Option("--id", help="An id of your own: the same id is recorded once")] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+    state: StateOption = None,
+) -> None:
+    """Record a deploy, configuration change, migration or flag as a fact beside the incidents."""
+    action = {
+        "action": "record_change", "service": service, "kind": kind.value, "version": version,
+        "at": moment(at).isoformat() if at else None, "note": note, "change_id": change_id,
+    }  # fmt: skip
+    outcome = StoreClient(state_layout(config, state).socket).perform(action)
+    if as_json:
+        print(json.dumps(outcome))
+    else:
+        console().print(outcome["message"])
+    if not outcome["ok"]:
+        raise typer.Exit(1)
+
+
+def moment(text: str) -> datetime:
+    """Return the time that ISO 8601 `text` names; without a zone it is local time. Raises `BadInput`.
+
+    >>> moment("2026-03-02T03:00:00Z").isoformat()
+    '2026-03-02T03:00:00+00:00'
+    """
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        raise BadInput("--at takes a time in ISO 8601", hint="For example 2026-03-02T03:00:00Z") from None

@@ -1,0 +1,48 @@
+"""What several commands share: the two options everybody knows, the console, the store's client."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from storage.layout import Layout
+
+ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", help="Configuration file [default: ./mayday.toml if there is one]")]
+StateOption = Annotated[Path | None, typer.Option("--state", help="State directory [default: state.directory of the configuration]")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts")]
+
+
+def console(*, to_stderr: bool = False) -> Console:
+    """Return a console that prints data as it is (no markup is read from values)."""
+    return Console(stderr=to_stderr, markup=False, highlight=False)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The effective configuration and where its state stands."""
+
+    config: Any  # bot.config.Config, imported only when needed
+    layout: Layout
+    arguments: tuple[str, ...]  # what to hand on to a child process
+
+
+def setting(config: Path | None, state: Path | None) -> Setting:
+    """Read the configuration; `--state` wins over the file. Raises `BadConfig`."""
+    from bot.config import read
+
+    loaded, folder = read(config)
+    layout = Layout(state.absolute()) if state is not None else loaded.layout(folder)
+    arguments: list[str] = []
+    if config is not None:
+        arguments += ["--config", str(config.absolute())]
+    arguments += ["--state", str(layout.root)]
+    return Setting(loaded, layout, tuple(arguments))
+
+
+def state_layout(config: Path | None, state: Path | None) -> Layout:
+    """Return the state's layout without reading the rest of the configuration where `--state` is given."""
+    return Layout(state.absolute()) if state is not None else setting(config, None).layout

@@ -1,0 +1,90 @@
+"""`mayday config`: what is set and where it comes from, what could be set, and a first file to start with."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
+from rich.table import Table
+
+from bot.cli.common import ConfigOption, JsonOption, console
+from bot.config import DEFAULT_FILE, Config, keys, read
+from models.errors import BadInput
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Show, explain or write the configuration.")
+
+STARTER = """# Mayday's configuration. Every key has a default; `mayday config schema` lists them all.
+# Secrets never stand here: sections name a file or an environment variable that holds them.
+
+[state]
+directory = "mayday-state"
+
+# The people who may act. At the terminal a person is known by the Unix user id, in Slack by the Slack id
+# (`mayday slack setup` finds it by e-mail).
+[[operators]]
+id = "oncall"
+name = "On-call engineer"
+uid = {uid}
+roles = ["engineer"]
+"""
+
+
+def _value(config: BaseModel, path: str) -> Any:
+    value: Any = config
+    for part in path.split("."):
+        value = getattr(value, part)
+    return value
+
+
+def _source(path: str, values: dict[str, Any]) -> str:
+    if "MAYDAY__" + path.upper().replace(".", "__") in {name.upper() for name in os.environ}:
+        return "environment"
+    found: Any = values
+    for part in path.split("."):
+        if not isinstance(found, dict) or part not in found:
+            return "default"
+        found = found[part]
+    return "file"
+
+
+@app.command()
+def show(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show every key with its effective value, where that comes from and what it means."""
+    import tomllib
+
+    loaded, _ = read(config)
+    if as_json:
+        print(json.dumps(to_jsonable_python(loaded), indent=2))
+        return
+    file = config or DEFAULT_FILE
+    given = tomllib.loads(file.read_text("utf-8")) if file.exists() else {}
+    table = Table("key", "value", "from", "meaning", box=None, pad_edge=False, header_style="bold")
+    for path, field in keys():
+        value = _value(loaded, path)
+        if not isinstance(value, BaseModel):
+            table.add_row(path, json.dumps(to_jsonable_python(value)), _source(path, given), field.description or "")
+    console().print(table)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of mayday.toml: every key, its type, default and meaning."""
+    print(json.dumps(Config.model_json_schema(), indent=2))
+
+
+@app.command()
+def init(
+    path: Annotated[Path, typer.Argument(help="File to write")] = DEFAULT_FILE,
+) -> None:
+    """Write a first mayday.toml with you as the on-call engineer."""
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(STARTER.format(uid=os.getuid()))
+    except FileExistsError:
+        raise BadInput(f"{path.name} is already there", hint="Edit it, or give another path") from None
+    console().print(f"Wrote {path}. Next: `mayday doctor`, then `mayday up`.")

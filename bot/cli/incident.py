@@ -1,0 +1,65 @@
+"""`mayday incident`: the same grammar as in Slack, at the terminal; times are local with their offset."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from bot.cli.common import ConfigOption, JsonOption, StateOption, console, setting
+from bot.commands import Context, DeclareForm, Help
+from bot.grammar import help_text, parse
+from command_center.actions import ListIncidents
+from storage.client import StoreClient
+
+
+def incident(
+    words: Annotated[list[str] | None, typer.Argument(help="declare|ack|status|note|sev|resolve|close|list|show|help ...")] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+    state: StateOption = None,
+) -> None:
+    """Declare, acknowledge, follow and resolve incidents: `mayday incident help` explains each verb."""
+    from bot.processes import make_gate
+
+    known = setting(config, state)
+    client = StoreClient(known.layout.socket)
+    context = Context(gate=make_gate(known.config, known.layout), here=lambda: _open_ids(client))
+    parsed = parse(words or [], context)
+    if isinstance(parsed, Help | DeclareForm):
+        verb = parsed.verb if isinstance(parsed, Help) else "declare"
+        print(help_text("mayday incident", verb=verb))
+        return
+    outcome = client.perform(parsed.model_dump(mode="json"))
+    if as_json:
+        print(json.dumps(outcome))
+    else:
+        _show(outcome, listing=isinstance(parsed, ListIncidents))
+    if not outcome["ok"]:
+        raise typer.Exit(1)
+
+
+def _open_ids(client: StoreClient) -> list[str]:
+    found = client.perform({"action": "list", "which": "open"}).get("incidents", [])
+    return [each["id"] for each in found]
+
+
+def _show(outcome: dict[str, Any], *, listing: bool) -> None:
+    out = console()
+    if listing and outcome["ok"]:
+        table = Table("id", "severity", "status", "since", "service", "title", box=None, pad_edge=False, header_style="bold")
+        for each in outcome.get("incidents", []):
+            table.add_row(each["id"], f"SEV{each['severity']}", each["status"], local(each["detected_at"]), each["service"], each["title"])
+        out.print(table if outcome.get("incidents") else "No incidents.")
+        return
+    out.print(outcome["message"])
+    for event in outcome.get("timeline", []):
+        out.print(f"  {local(event['at'])}  {event['actor']}: {event['text']}")
+
+
+def local(text: str) -> str:
+    """Return an ISO 8601 time in this machine's zone with its offset."""
+    return datetime.fromisoformat(text).astimezone().strftime("%Y-%m-%d %H:%M:%S%z")

@@ -1,0 +1,125 @@
+"""Entry point of `mayday`: the table of commands, and the one place where errors become exit codes.
+
+Exit codes: 0 done, 1 done and something is wrong (`doctor`, a refused action), 2 bad input, 3 an internal error whose
+details are withheld because they may quote log data. Modules of commands are imported when their command runs, so that
+`mayday --help` stays quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from models.errors import BadInput, MaydayError
+
+# Name → (module below bot.cli that holds `app` or a function of that name, one line of help).
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("demo", "Open the demo: a small clinic, a local workspace, a fault that can be switched on"),
+    "up": ("run", "Start the three processes, watch them and restart what dies"),
+    "receive": ("run", "Receive log lines into the spool (process 1)"),
+    "stream": ("run", "Turn spooled lines into facts (process 2)"),
+    "command": ("run", "Keep the database, decide, talk to Slack (process 3)"),
+    "status": ("status", "Say what runs, how far behind it is, and which incidents are open"),
+    "doctor": ("doctor", "Check configuration, keys, ports, tokens, disk and clock, and say how to mend what is wrong"),
+    "incident": ("incident", "Declare, acknowledge, follow and resolve incidents"),
+    "change": ("change", "Record that a service was changed"),
+    "sql": ("sql", "Ask the database"),
+    "replay": ("replay", "Run log files through the whole flow and list the incidents found"),
+    "spool": ("spool", "Look into the spool"),
+    "audit": ("audit", "Verify the audit chain"),
+    "slack": ("slack", "Connect a Slack workspace, or check the connection"),
+    "workspace": ("workspace", "Run the local workspace alone"),
+    "config": ("config", "Show, explain or write the configuration"),
+    "whoami": ("status", "Say which operator you are at this terminal, and why"),
+}
+
+
+class LazyGroup(TyperGroup):
+    """Lists every command from `COMMANDS` and imports the module of the one that is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, line = COMMANDS[cmd_name]
+        if _only_listing(ctx):
+            return click.Command(cmd_name, help=line, short_help=line)
+        loaded = importlib.import_module(f"bot.cli.{module}")
+        target = getattr(loaded, cmd_name, None)
+        if isinstance(target, typer.Typer):
+            command = get_command(target)
+        elif target is not None:
+            single = typer.Typer(add_completion=False)
+            single.command(cmd_name)(target)
+            command = get_command(single)
+        else:
+            command = get_command(loaded.app)
+        command.name = cmd_name
+        command.short_help = line
+        return command
+
+
+def _only_listing(ctx: click.Context) -> bool:
+    """Say whether the help page of the whole program is being made (no command's own parameters are needed)."""
+    return bool(ctx.meta.get("mayday.listing")) or not ctx.protected_args and not ctx.args
+
+
+app = typer.Typer(
+    cls=LazyGroup, add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False,
+    help="Mayday reads every log line, opens the incident in Slack, and drives the people who end it.",
+)
+
+
+@app.callback()
+def _root() -> None:
+    """Mayday reads every log line, opens the incident in Slack, and drives the people who end it."""
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code; never raises for anything a person can cause."""
+    try:
+        command = get_command(app)
+        result = command.main(args=list(sys.argv[1:] if arguments is None else arguments), prog_name="mayday", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except (typer.Exit, click.exceptions.Exit) as error:
+        return error.exit_code
+    except click.UsageError as error:
+        command_path = error.ctx.command_path if error.ctx else "mayday"
+        return _say(f"{error.format_message().rstrip('.')}. See `{command_path} --help`", 2)
+    except (click.Abort, KeyboardInterrupt):
+        return 130
+    except BadInput as error:
+        return _say(str(error), 2)
+    except MaydayError as error:
+        return _say(str(error), 1 if error.code != "internal" else 3)
+    except BrokenPipeError:  # `mayday sql ... | head` is no fault
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # noqa: BLE001 (the edge of the program: the text may quote data, so only its class is shown)
+        if os.environ.get("MAYDAY_DEBUG") == "tracebacks":
+            raise
+        return _say(
+            f"an internal error ({type(error).__name__}); its text is withheld because it may quote log data. "
+            "Set MAYDAY_DEBUG=tracebacks where no real data is at hand to see it",
+            3,
+        )
+
+
+def _say(sentence: str, code: int) -> int:
+    print(f"mayday: {' '.join(sentence.split())}", file=sys.stderr)
+    return code
+
+
+def main() -> NoReturn:
+    """Entry point of the `mayday` command."""
+    raise SystemExit(run())

@@ -1,0 +1,80 @@
+"""`mayday sql`: ask the database, at once through the command center, or get the lines for any DuckDB client."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+from pydantic_core import to_jsonable_python
+from rich.table import Table
+
+from bot.cli.common import ConfigOption, JsonOption, StateOption, console, state_layout
+from models.errors import BadInput
+from storage.client import StoreClient
+from storage.questions import QUESTIONS
+
+
+def sql(
+    query: Annotated[str | None, typer.Argument(help="One SELECT over the published views")] = None,
+    question: Annotated[str | None, typer.Option("--question", "-q", help="Run a named question instead (see --list)")] = None,
+    list_questions: Annotated[bool, typer.Option("--list", help="List the named questions")] = False,
+    attach: Annotated[bool, typer.Option("--attach", help="Print the lines that open the live copy in any DuckDB client")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV")] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+    state: StateOption = None,
+) -> None:
+    """Ask the database. Answers are as fresh as the last commit; times are UTC in JSON and CSV, local in tables."""
+    if sum((query is not None, question is not None, list_questions, attach)) != 1:
+        raise BadInput("give exactly one of a query, --question NAME, --list or --attach", hint='For example `mayday sql "FROM incident"`')
+    if list_questions:
+        _list(as_json)
+        return
+    layout = state_layout(config, state)
+    if attach:
+        from storage.publish import attach_lines
+        from storage.seal import KeyRing
+
+        print(attach_lines(layout, KeyRing.load(layout, create=False)))
+        return
+    if question is not None:
+        known = {q.name: q for q in QUESTIONS}
+        if question not in known:
+            raise BadInput("there is no question of that name", hint="`mayday sql --list` shows them all")
+        query = known[question].sql
+    assert query is not None
+    rows = StoreClient(layout.socket).query(query)
+    if as_json:
+        for row in rows.to_pylist():
+            print(json.dumps(to_jsonable_python(row)))
+    elif as_csv:
+        writer = csv.writer(sys.stdout)
+        writer.writerow(rows.column_names)
+        writer.writerows(row.values() for row in rows.to_pylist())
+    else:
+        table = Table(*rows.column_names, header_style="bold")
+        for row in rows.to_pylist():
+            table.add_row(*(_cell(value) for value in row.values()))
+        console().print(table)
+        console(to_stderr=True).print(f"{rows.num_rows} rows", style="dim")
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if hasattr(value, "astimezone"):
+        return str(value.astimezone().strftime("%Y-%m-%d %H:%M:%S%z"))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _list(as_json: bool) -> None:
+    if as_json:
+        print(json.dumps([{"name": q.name, "asks": q.asks, "sql": q.sql} for q in QUESTIONS], indent=2))
+        return
+    table = Table("name", "what it answers", box=None, pad_edge=False, header_style="bold")
+    for q in QUESTIONS:
+        table.add_row(q.name, q.asks)
+    console().print(table)

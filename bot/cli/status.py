@@ -1,0 +1,87 @@
+"""`mayday status` and `mayday whoami`: what runs, how far behind it is, and who you are here."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import typer
+from rich.table import Table
+
+from bot.cli.common import ConfigOption, JsonOption, StateOption, console, setting
+from storage.client import StoreClient
+from storage.errors import StoreUnavailable
+from storage.layout import Layout
+
+PROCESSES = ("receive", "stream", "command")
+
+
+def status(as_json: JsonOption = False, config: ConfigOption = None, state: StateOption = None) -> None:
+    """Say what runs, how far behind it is and which incidents are open; exit code 1 while something is down."""
+    found = gather(setting(config, state).layout)
+    if as_json:
+        print(json.dumps(found))
+    else:
+        table = Table("process", "state", "pid", "details", box=None, pad_edge=False, header_style="bold")
+        for name in PROCESSES:
+            each = found["processes"][name]
+            details = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in each["details"].items() if not isinstance(value, dict | list))
+            table.add_row(name, "up" if each["up"] else "DOWN", str(each["pid"] or ""), details)
+        console().print(table)
+        console().print(f"open incidents: {found['open_incidents']}" if found["open_incidents"] is not None else "open incidents: unknown")
+    if not all(each["up"] for each in found["processes"].values()):
+        raise typer.Exit(1)
+
+
+def gather(layout: Layout) -> dict[str, Any]:
+    """Return what every process says of itself. A process that is down says nothing, and that is shown."""
+    from bot.supervisor import running
+
+    pids = running(layout)
+    processes: dict[str, Any] = {}
+    open_incidents: int | None = None
+    for name in PROCESSES:
+        details: dict[str, Any] = {}
+        up = name in pids
+        if name == "command":
+            try:
+                details = StoreClient(layout.socket).status()
+                up = True
+                open_incidents = details.pop("open_incidents", None)
+            except StoreUnavailable:
+                up = False
+        else:
+            details = read_status(layout, name)
+            up = up or _alive(details.get("pid"))
+        processes[name] = {"up": up, "pid": pids.get(name) or details.get("pid"), "details": {k: v for k, v in details.items() if k != "pid"}}
+    return {"processes": processes, "open_incidents": open_incidents}
+
+
+def read_status(layout: Layout, name: str) -> dict[str, Any]:
+    """Return the status file that a process writes every second, or nothing."""
+    try:
+        value = json.loads((layout.run / f"{name}.json").read_text("utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _alive(pid: object) -> bool:
+    return isinstance(pid, int) and os.path.exists(f"/proc/{pid}")  # noqa: PTH110 (a question to the kernel, not a path of ours)
+
+
+def whoami(config: ConfigOption = None, state: StateOption = None) -> None:
+    """Say which operator you are at this terminal, and why."""
+    from command_center.access.operators import Directory
+
+    known = setting(config, state)
+    operator = Directory(known.config.operators).by_uid(os.getuid())
+    if operator is None:
+        console().print(
+            f"You are nobody here: no operator has the Unix user id {os.getuid()}. You may read the status. "
+            "Ask somebody to add `uid` to your entry under [[operators]] in mayday.toml."
+        )
+        raise typer.Exit(1)
+    roles = ", ".join(role.value for role in operator.roles)
+    console().print(f"You are {operator.name} ({operator.id}; {roles}), because the Unix user id {os.getuid()} stands in that entry of mayday.toml.")

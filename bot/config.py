@@ -1,0 +1,121 @@
+"""One configuration file, `mayday.toml`: every room's settings joined, validated as a whole.
+
+A key may also come from the environment as `MAYDAY__SECTION__KEY`, which wins over the file. Secrets never stand in the
+file; sections name a file or an environment variable that holds them. Errors name the key, what is allowed and the
+nearest known key, and never quote the value that was given.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from bot.settings import StateSettings, SupervisorSettings
+from bot.slack.settings import SlackSettings
+from command_center.access.operators import Operator
+from command_center.settings import CenterSettings
+from models.errors import BadInput
+from storage.layout import Layout
+from stream.field_settings import FieldSettings
+from stream.flow_settings import FlowSettings
+from stream.receivers.settings import ReceiveSettings
+from stream.spool.settings import SpoolSettings
+
+DEFAULT_FILE = Path("mayday.toml")
+
+
+class BadConfig(BadInput):
+    code = "bad_config"
+    meaning = "The configuration cannot be used; nothing was started."
+    remedy = "Correct the key that is named; `mayday config schema` lists all keys, `mayday config show` the effective values."
+
+
+class Config(BaseSettings):
+    """The whole configuration; `folder` is where the file stands (relative paths start there)."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix="MAYDAY__", env_nested_delimiter="__", hide_input_in_errors=True
+    )
+    state: StateSettings = Field(default_factory=StateSettings, description="Where state is kept")
+    receive: ReceiveSettings = Field(default_factory=ReceiveSettings, description="Listeners for log lines")
+    spool: SpoolSettings = Field(default_factory=SpoolSettings, description="The sealed write-ahead spool")
+    fields: FieldSettings = Field(default_factory=FieldSettings, description="How service, host, level and text are found in a record")
+    stream: FlowSettings = Field(default_factory=FlowSettings, description="The dataflow, templates and detectors")
+    center: CenterSettings = Field(default_factory=CenterSettings, description="Incidents, severity, correlation")
+    operators: tuple[Operator, ...] = Field(default=(), description="The people who may act, and what they are")
+    slack: SlackSettings = Field(default_factory=SlackSettings, description="The Slack workspace")
+    up: SupervisorSettings = Field(default_factory=SupervisorSettings, description="How processes are watched")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return env_settings, init_settings
+
+    def layout(self, folder: Path) -> Layout:
+        """Return where state stands; `folder` is that of the configuration file."""
+        return Layout((folder / self.state.directory).absolute())
+
+
+def read(path: Path | None = None) -> tuple[Config, Path]:
+    """Read the configuration from `path`, or `./mayday.toml`, or the defaults where that does not exist.
+
+    Returns the configuration and the folder that relative paths start from. Raises `BadConfig`.
+    """
+    file = path or DEFAULT_FILE
+    values: dict[str, Any] = {}
+    if path is not None or file.exists():
+        try:
+            values = tomllib.loads(file.read_text("utf-8"))
+        except FileNotFoundError:
+            raise BadConfig(f"there is no configuration file {file.name}", hint="`mayday config init` writes one") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadConfig(f"{file.name} cannot be read ({type(error).__name__})", hint="Check its path and mode") from None
+        except tomllib.TOMLDecodeError as error:
+            where = str(error).rpartition("(at ")[2].rstrip(")")
+            raise BadConfig(f"{file.name} is not TOML", hint=f"The first fault is at {where}") from None
+    return parse(values), file.absolute().parent
+
+
+def parse(values: dict[str, Any]) -> Config:
+    """Validate `values` as a whole; raises `BadConfig` that lists every key at fault."""
+    try:
+        return Config(**values)
+    except ValidationError as error:
+        raise BadConfig("; ".join(_sentence(fault["loc"], fault["type"], fault["msg"]) for fault in error.errors()[:8])) from None
+
+
+def _sentence(loc: tuple[str | int, ...], kind: str, message: str) -> str:
+    path = ".".join(str(part) for part in loc)
+    if kind == "extra_forbidden":
+        near = difflib.get_close_matches(path, [key for key, _ in keys()], n=1)
+        return f"there is no key {path}" + (f" (did you mean {near[0]}?)" if near else "")
+    return f"{path}: {message[0].lower()}{message[1:]}"
+
+
+def keys(model: type[BaseModel] = Config, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every key as a dotted path with its pydantic field, sections before what they hold.
+
+    >>> dict(keys())["state.directory"].description.split(";")[0]
+    'State directory'
+    """
+    for name, field in model.model_fields.items():
+        yield prefix + name, field
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from keys(inner, f"{prefix}{name}.")
