@@ -1,0 +1,1 @@
+"""Slack: what is said is understood, authorised, kept and acknowledged; workers and the outbox do the rest."""
