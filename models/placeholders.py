@@ -1,11 +1,13 @@
 """The one table of placeholder types: what a masked value is called, and how the plain kinds are recognised.
 
-The template miner masks with the entries that have a `mask`; the gate (`models.sanitizer`) produces and keeps
-all of them. Masks are ordered: where two could match, the earlier entry wins. They are plain ASCII and stay
-inside what RE2 and Hyperscan understand (no lookaround, no back-reference, repeats bounded wherever a scan
-could become quadratic), so one pattern serves `str`, `bytes` and a pattern database. Compile with `compiled`.
+The template miner masks with the entries that have a `mask`; the gate (`models.sanitizer`) produces and
+keeps all of them. Masks are ordered: where two could match, the earlier entry wins. They are plain ASCII
+and stay inside what RE2 and Hyperscan understand (no lookaround, no back-reference, repeats bounded
+wherever a scan could become quadratic), so one pattern serves `str`, `bytes` and a pattern database.
+Compile with `compiled`.
 
-A mask only recognises a *form*. It never admits anything: what no mask covers, the gate judges word by word.
+A mask only recognises a *form*. It never admits anything: what no mask covers, the gate judges word by
+word.
 
 >>> masked("worker 7 lost 10.0.3.9:5432 after 250 ms")
 'worker <NUM> lost <IP> after <DURATION>'

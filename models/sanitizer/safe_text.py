@@ -1,8 +1,9 @@
 """`SafeText`: the only text that may be stored, shown, indexed or sent.
 
-It is a `str` that can be made in two ways only: by the gate (`models.sanitizer.gate`), and by `stored`, with which
-`storage/` gives back what it had taken. `phrase` joins sentences that we wrote with safe values. Everything a
-`SafeText` is combined with by ordinary `str` methods becomes an ordinary `str` again, which nothing accepts.
+It is a `str` that can be made in two ways only: by the gate (`models.sanitizer.gate`), and by `stored`,
+with which `storage/` gives back what it had taken. `phrase` joins sentences that we wrote with safe
+values. Whatever a `SafeText` is combined with by ordinary `str` methods becomes a plain `str` again,
+which nothing accepts.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ _SEAL = object()
 class SafeText(str):
     """Text that has passed the gate; see the module's first lines for how one is made.
 
-    As a pydantic field it accepts a `SafeText`, or a `str` when the validation context holds `admit`, a function
-    from `str` to `SafeText` (the gate at a socket, `stored` at the database). Anything else is refused.
+    As a pydantic field it accepts a `SafeText`, or a `str` when the validation context holds `admit`, a
+    function from `str` to `SafeText` (the gate at a socket, `stored` at the database). All else is refused.
     """
 
     __slots__ = ()
@@ -34,9 +35,13 @@ class SafeText(str):
         return stored, (str(self),)
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+    def __get_pydantic_core_schema__(
+        cls, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
         return core_schema.with_info_plain_validator_function(
-            _validate, serialization=core_schema.to_string_ser_schema(), json_schema_input_schema=core_schema.str_schema()
+            _validate,
+            serialization=core_schema.to_string_ser_schema(),
+            json_schema_input_schema=core_schema.str_schema(),
         )
 
 
@@ -63,7 +68,7 @@ def stored(value: str) -> SafeText:
 
 
 def phrase(sentence: LiteralString, *values: SafeText | int | float) -> SafeText:
-    """Fill `{}` in a sentence that we wrote ourselves; the sentence is a literal, the values are safe or numbers.
+    """Fill `{}` in a sentence that we wrote; the sentence is a literal, the values are safe or numbers.
 
     >>> phrase("{} errors in {}", 3, stored("billing"))
     '3 errors in billing'
