@@ -147,7 +147,7 @@ class KeyRing:
         return cls(_read(path))
 
     def secret(self, purpose: str) -> bytes:
-        """Return the 32 bytes for `purpose` (lower-case words and hyphens), the same for the same master key."""
+        """Return the 32 bytes for `purpose` (lower-case words and hyphens), always the same for one key."""
         if not _PURPOSE.fullmatch(purpose):
             raise ValueError("a purpose is made of lower-case letters, digits and hyphens")
         return HKDF(SHA256(), KEY_BYTES, _SALT, purpose.encode()).derive(self._master)

@@ -1,0 +1,40 @@
+"""The spool: what was acknowledged stands here, sealed and synced, until the stream has consumed it.
+
+`SpoolWriter` takes entries and says when they are on the disk; `SpoolReader` gives blocks back in any
+process, from any position. Formats: `entry`, `frame`, `segment`. What is published between processes:
+`committed`, `consumed`.
+"""
+
+from __future__ import annotations
+
+from stream.spool.consumed import mark_consumed, read_consumed
+from stream.spool.entry import Block, Damage, Entry, Kind, Position, Stored
+from stream.spool.errors import PositionUnknown, SpoolClosed, SpoolError, SpoolFull, SpoolLocked
+from stream.spool.info import SpoolInfo, inspect
+from stream.spool.reader import SpoolReader
+from stream.spool.room import NoRoom, Room
+from stream.spool.settings import SpoolSettings
+from stream.spool.writer import SpoolWriter
+
+__all__ = [
+    "Block",
+    "Damage",
+    "Entry",
+    "Kind",
+    "NoRoom",
+    "Position",
+    "PositionUnknown",
+    "Room",
+    "SpoolClosed",
+    "SpoolError",
+    "SpoolFull",
+    "SpoolInfo",
+    "SpoolLocked",
+    "SpoolReader",
+    "SpoolSettings",
+    "SpoolWriter",
+    "Stored",
+    "inspect",
+    "mark_consumed",
+    "read_consumed",
+]

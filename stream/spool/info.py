@@ -1,0 +1,100 @@
+"""What the spool says about itself, for `mayday spool info`, metrics and the doctor. Numbers only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from storage.seal import KeyRing
+from stream.spool import frame
+from stream.spool.committed import read_committed
+from stream.spool.consumed import read_consumed
+from stream.spool.entry import Damage, Position
+from stream.spool.reader import SpoolReader
+from stream.spool.segment import FRAMES_AT, header_of, numbers, path_of
+
+
+class SpoolInfo(BaseModel):
+    """State of one spool. Blocks are numbered without gaps; `next_seq` is the number of the next one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    segments: int = Field(description="Segment files on disk.")
+    bytes: int = Field(description="Bytes of all segment files.")
+    blocks: int = Field(description="Blocks on disk, damaged ones included.")
+    first_seq: int = Field(
+        description="Number of the oldest block on disk; equals next_seq when there is none."
+    )
+    next_seq: int = Field(description="Number that the next block will have.")
+    committed: Position | None = Field(description="Where the next block will stand: readers go up to here.")
+    consumed: Position | None = Field(description="What the stream has made durable on its side.")
+    waiting_blocks: int = Field(description="Committed blocks that the stream has not consumed yet.")
+    duplicates: int = Field(
+        description="Messages acknowledged again without being stored, since the beginning."
+    )
+    keys: int | None = Field(
+        default=None, description="Keys held to recognise duplicates (the writer knows)."
+    )
+    has_room: bool | None = Field(
+        default=None, description="Whether clients are read from (the writer knows)."
+    )
+    no_room: str | None = Field(default=None, description="Why clients are not read from.")
+    oldest_ns: int | None = Field(
+        default=None, description="Receive time of the oldest block, ns since 1970."
+    )
+    newest_ns: int | None = Field(
+        default=None, description="Receive time of the newest block, ns since 1970."
+    )
+    damage: tuple[Damage, ...] = Field(default=(), description="Damaged places that were found.")
+
+
+def inspect(directory: Path, ring: KeyRing | None = None, *, verify: bool = False) -> SpoolInfo:
+    """Look at a spool from any process. `verify` opens every block (with `ring`) and lists the damage."""
+    committed, consumed = read_committed(directory), read_consumed(directory)
+    present = numbers(directory)
+    headers = [header for number in present if (header := header_of(directory, number)) is not None]
+    position = committed.position if committed is not None else None
+    next_seq = position.seq if position is not None else 0
+    first_seq = min(headers[0].first_seq, next_seq) if headers else next_seq
+    damage: tuple[Damage, ...] = ()
+    if verify and ring is not None:
+        with SpoolReader(directory, ring) as reader:
+            while reader.read(64):
+                pass
+            damage = tuple(reader.damage)
+    return SpoolInfo(
+        segments=len(present),
+        bytes=sum(_size(directory, number) for number in present),
+        blocks=next_seq - first_seq,
+        first_seq=first_seq,
+        next_seq=next_seq,
+        committed=position,
+        consumed=consumed,
+        waiting_blocks=max(0, next_seq - max(first_seq, consumed.seq if consumed else 0)),
+        duplicates=committed.duplicates if committed is not None else 0,
+        oldest_ns=_oldest(directory, present) if next_seq > first_seq else None,
+        newest_ns=committed.received_ns if committed is not None and next_seq > first_seq else None,
+        damage=damage,
+    )
+
+
+def _size(directory: Path, number: int) -> int:
+    try:
+        return path_of(directory, number).stat().st_size
+    except FileNotFoundError:  # retention was faster
+        return 0
+
+
+def _oldest(directory: Path, present: list[int]) -> int | None:
+    """Receive time in the first frame that can be read in the open."""
+    for number in present:
+        try:
+            with path_of(directory, number).open("rb") as file:
+                file.seek(FRAMES_AT)
+                header = frame.parse(file.read(frame.HEADER_BYTES))
+        except FileNotFoundError:
+            continue
+        if header is not None:
+            return header.received_ns
+    return None
