@@ -10,7 +10,8 @@ from __future__ import annotations
 from stream.spool.consumed import mark_consumed, read_consumed
 from stream.spool.entry import Block, Damage, Entry, Kind, Position, Stored
 from stream.spool.errors import PositionUnknown, SpoolClosed, SpoolError, SpoolFull, SpoolLocked
-from stream.spool.info import SpoolInfo, inspect
+from stream.spool.info import SpoolInfo, spool_info
+from stream.spool.quarantine import Quarantine, Quarantined, read_quarantine
 from stream.spool.reader import SpoolReader
 from stream.spool.room import NoRoom, Room
 from stream.spool.settings import SpoolSettings
@@ -24,6 +25,8 @@ __all__ = [
     "NoRoom",
     "Position",
     "PositionUnknown",
+    "Quarantine",
+    "Quarantined",
     "Room",
     "SpoolClosed",
     "SpoolError",
@@ -34,7 +37,8 @@ __all__ = [
     "SpoolSettings",
     "SpoolWriter",
     "Stored",
-    "inspect",
     "mark_consumed",
     "read_consumed",
+    "read_quarantine",
+    "spool_info",
 ]

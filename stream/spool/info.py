@@ -11,6 +11,7 @@ from stream.spool import frame
 from stream.spool.committed import read_committed
 from stream.spool.consumed import read_consumed
 from stream.spool.entry import Damage, Position
+from stream.spool.quarantine import count_quarantined
 from stream.spool.reader import SpoolReader
 from stream.spool.segment import FRAMES_AT, header_of, numbers, path_of
 
@@ -46,18 +47,28 @@ class SpoolInfo(BaseModel):
     newest_ns: int | None = Field(
         default=None, description="Receive time of the newest block, ns since 1970."
     )
-    damage: tuple[Damage, ...] = Field(default=(), description="Damaged places that were found.")
+    quarantined: dict[str, int] | None = Field(
+        default=None,
+        description="Messages kept aside because they did not decode, by reason (needs the key).",
+    )
+    damage: tuple[Damage, ...] | None = Field(
+        default=None, description="Damaged places that were found; null when nobody has looked."
+    )
 
 
-def inspect(directory: Path, ring: KeyRing | None = None, *, verify: bool = False) -> SpoolInfo:
-    """Look at a spool from any process. `verify` opens every block (with `ring`) and lists the damage."""
+def spool_info(directory: Path, ring: KeyRing | None = None, *, verify: bool = False) -> SpoolInfo:
+    """Look at a spool from any process, numbers only.
+
+    With `ring`, messages in quarantine are counted; with `verify` too, every block is opened, which takes as
+    long as reading all of it.
+    """
     committed, consumed = read_committed(directory), read_consumed(directory)
     present = numbers(directory)
     headers = [header for number in present if (header := header_of(directory, number)) is not None]
     position = committed.position if committed is not None else None
     next_seq = position.seq if position is not None else 0
     first_seq = min(headers[0].first_seq, next_seq) if headers else next_seq
-    damage: tuple[Damage, ...] = ()
+    damage: tuple[Damage, ...] | None = None
     if verify and ring is not None:
         with SpoolReader(directory, ring) as reader:
             while reader.read(64):
@@ -75,6 +86,7 @@ def inspect(directory: Path, ring: KeyRing | None = None, *, verify: bool = Fals
         duplicates=committed.duplicates if committed is not None else 0,
         oldest_ns=_oldest(directory, present) if next_seq > first_seq else None,
         newest_ns=committed.received_ns if committed is not None and next_seq > first_seq else None,
+        quarantined=count_quarantined(directory, ring) if ring is not None else None,
         damage=damage,
     )
 

@@ -17,8 +17,6 @@ back.
 from __future__ import annotations
 
 import contextlib
-import errno
-import fcntl
 import logging
 import os
 import threading
@@ -32,10 +30,11 @@ from models.clock import Clock
 from storage.seal import KeyRing
 from stream.spool.consumed import read_consumed
 from stream.spool.dedupe import HOUR_NS, DedupeIndex, KeyMaker
+from stream.spool.disk import FULL, lock_directory, name_of, refused
 from stream.spool.entry import Damage, Entry, Stored, pack_block, pack_entry
-from stream.spool.errors import SpoolClosed, SpoolError, SpoolFull, SpoolLocked
+from stream.spool.errors import SpoolClosed, SpoolError, SpoolFull
 from stream.spool.files import FileOperations
-from stream.spool.info import SpoolInfo, inspect
+from stream.spool.info import SpoolInfo, spool_info
 from stream.spool.log import SegmentLog
 from stream.spool.moment import nanoseconds
 from stream.spool.recovery import Recovered, recover, restore_keys
@@ -46,7 +45,6 @@ from stream.spool.settings import SpoolSettings
 LOG = logging.getLogger(__name__)
 _WAKE_SECONDS: Final = 1.0
 _LARGEST: Final = (1 << 30) - (1 << 16)
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class _Waiting:
@@ -108,7 +106,7 @@ class SpoolWriter:
         with contextlib.ExitStack() as undo:
             try:
                 directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-                lock = _lock(directory, files)
+                lock = lock_directory(directory, files)
                 undo.callback(os.close, lock)
                 recovered = recover(directory, ring, files)
                 keys = DedupeIndex.open(directory, files, settings.dedupe_hours)
@@ -120,7 +118,7 @@ class SpoolWriter:
                 keys.checkpoint(log.position)
                 keys.expire(log.received_ns)
             except OSError as error:
-                raise _refused("The spool cannot be opened", error) from None
+                raise refused("The spool cannot be opened", error) from None
             writer = cls(directory, log, keys, key_of, settings, clock, files, recovered.duplicates)
             writer._lock_descriptor = lock
             writer._damage = tuple(dict.fromkeys((*recovered.damage, *damage)))
@@ -173,7 +171,7 @@ class SpoolWriter:
             keys, duplicates = len(self._keys), self._duplicates
         reason = self.room.reason
         known = {"keys": keys, "duplicates": duplicates, "has_room": reason is None, "damage": self._damage}
-        return inspect(self._directory).model_copy(update={**known, "no_room": reason and reason.value})
+        return spool_info(self._directory).model_copy(update={**known, "no_room": reason and reason.value})
 
     def close(self) -> None:
         """Write what waits, sync the keys, give the directory back. Later appends fail with `SpoolClosed`."""
@@ -286,13 +284,13 @@ class SpoolWriter:
 
     def _after_failure(self, group: list[_Waiting], error: OSError) -> None:
         """Fail everyone who waits, give the segment up, and begin another if the disk lets us."""
-        LOG.error("spool: writing failed (%s); what is in flight is refused and comes again", _name(error))
+        LOG.error("spool: writing failed (%s); what is in flight is refused and comes again", name_of(error))
         with self._guard:
             self._refusing = True
         self._log.abandon()
         self.room.update(NoRoom.FAILED)
-        self._fail(group, _refused("The spool could not write", error))
-        if error.errno not in _FULL:
+        self._fail(group, refused("The spool could not write", error))
+        if error.errno not in FULL:
             self._try_again()
 
     def _fail(self, group: list[_Waiting], reason: SpoolError) -> None:
@@ -316,7 +314,7 @@ class SpoolWriter:
             self._log.begin(nanoseconds(self._clock()), self._duplicates)
         except OSError as error:
             self._log.abandon()
-            LOG.error("spool: still no writing (%s)", _name(error))
+            LOG.error("spool: still no writing (%s)", name_of(error))
             return
         with self._guard:
             self._refusing = False
@@ -331,7 +329,7 @@ class SpoolWriter:
             self._apply_retention()
         except OSError as error:
             # Nothing is lost: segments stay until their keys are synced, and stay longer than they must.
-            LOG.error("spool: keys or old segments could not be looked after (%s)", _name(error))
+            LOG.error("spool: keys or old segments could not be looked after (%s)", name_of(error))
         if self._refusing:
             self._try_again()
         self._look_at_room()
@@ -399,28 +397,3 @@ def _report(recovered: Recovered, damage: tuple[Damage, ...], damaged_keys: int)
         LOG.error("spool: segment %d, byte %d, %d bytes: %s", *place)
     if damaged_keys:
         LOG.error("spool: %d keys were altered on disk; their messages may be stored twice", damaged_keys)
-
-
-def _lock(directory: Path, files: FileOperations) -> int:
-    """Return the descriptor that holds the directory's lock; closing it, or dying, gives it back."""
-    descriptor = files.update(directory / "lock")
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise SpoolLocked(
-            "Another process already writes to this spool",
-            hint="Stop the other receiver, or give this one a state directory of its own",
-        ) from None
-    return descriptor
-
-
-def _name(error: OSError) -> str:
-    """The symbolic name of an error, never its text: that may quote a path."""
-    return errno.errorcode.get(error.errno or 0, type(error).__name__)
-
-
-def _refused(what: str, error: OSError) -> SpoolError:
-    if error.errno in _FULL:
-        return SpoolFull(f"{what}: the disk is full ({_name(error)})", hint=SpoolFull.remedy)
-    return SpoolError(f"{what} ({_name(error)})", hint="Look at the disk; clients send again by themselves")
