@@ -1,0 +1,47 @@
+"""`mayday demo`: open the demo for a person, or let it play its story by itself."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot.cli.common import JsonOption, console
+from bot.cli.run import stop_event
+from models.clock import system_clock
+from storage.layout import Layout
+
+
+def demo(
+    headless: Annotated[bool, typer.Option("--headless", help="Play the story by itself and exit 0 only if every step happened")] = False,
+    as_json: JsonOption = False,
+    state: Annotated[Path, typer.Option(help="State directory; what an earlier demo left there is removed")] = Path("mayday-state/demo"),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the workspace's page; 0 takes a free one")] = 0,
+    fault_after: Annotated[float, typer.Option(min=0, help="Seconds until the bad release goes out by itself; 0 leaves it to you")] = 30.0,
+) -> None:
+    """Open the demo: a small clinic, a local workspace, a fault that can be switched on."""
+    from bot.demo import Demo, play
+    from bot.demo_state import clear
+
+    out = console(to_stderr=headless)
+    layout = Layout(state.absolute())
+    clear(layout)
+    show = Demo(layout, system_clock, lambda line: out.print(line), workspace_port=port)
+    stop = stop_event()
+    try:
+        show.start()
+        if headless:
+            story = play(show)
+            print(json.dumps(story) if as_json else "\n".join(f"{name}: {value}" for name, value in story.items()))
+            return
+        out.print("Open that address and choose #incidents. Try `/incident help`, and press Acknowledge when a card comes.")
+        if fault_after:
+            out.print(f"A bad release of billing goes out in {fault_after:.0f} s. Ctrl-C ends everything.")
+            if not stop.wait(fault_after):
+                show.fault(on=True)
+                out.print("The bad release is out. The card should stand in #incidents within seconds.")
+        stop.wait()
+    finally:
+        show.stop()

@@ -1,0 +1,116 @@
+"""The bodies of the three processes: what each opens, in which order, and how it ends.
+
+Every process forbids core dumps, logs through the safe formatter to `log/NAME.log`, and stops when its event is set.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from bot.config import Config
+from models.clock import Clock
+from models.sanitizer.gate import Gate
+from models.sanitizer.guard import forbid_core_dumps, log_to
+from models.sanitizer.vocabulary import Vocabulary
+from storage.layout import Layout
+from storage.seal import KeyRing
+
+
+def make_gate(config: Config, layout: Layout) -> Gate:
+    """Return the gate of this deployment: the base vocabulary, its approved words and the names it configures."""
+    ring = KeyRing.load(layout, create=True)
+    names = {*config.center.critical_services}
+    for caller, callees in config.center.calls.items():
+        names |= {caller, *callees}
+    vocabulary = Vocabulary.base().with_words(config.words)
+    return Gate(vocabulary, names=names, key=ring.secret("names"))
+
+
+def prepare(layout: Layout, name: str) -> KeyRing:
+    """Do what every process does first, and return its keys."""
+    forbid_core_dumps()
+    layout.prepare()
+    log_to(layout.logs / f"{name}.log")
+    return KeyRing.load(layout, create=True)
+
+
+def run_receive_process(config: Config, layout: Layout, clock: Clock, stop: threading.Event, listeners: Mapping[str, str]) -> None:
+    """Process 1: listen, seal, sync, acknowledge. `listeners` (name → HOST:PORT or `off`) win over the configuration."""
+    from stream.receive import run_receiver
+
+    ring = prepare(layout, "receive")
+    settings = config.receive.listening(listeners)
+    run_receiver(settings, config.spool, layout, ring, clock, stop)
+
+
+def run_stream_process(config: Config, layout: Layout, clock: Clock, stop: threading.Event) -> None:
+    """Process 2: blocks of the spool become facts, applied once by the command center."""
+    from stream.run import run_stream
+
+    ring = prepare(layout, "stream")
+    run_stream(config.stream, config.fields, layout, ring, make_gate(config, layout), clock, stop)
+
+
+def run_command_process(config: Config, layout: Layout, clock: Clock, stop: threading.Event) -> None:
+    """Process 3: the only owner of the database; decides, publishes, answers on the socket, talks to Slack."""
+    from bot.slack.run import SlackBot
+    from command_center.access.operators import Directory
+    from command_center.center import CommandCenter
+    from command_center.service import StoreService
+    from storage.database import Database
+
+    ring = prepare(layout, "command")
+    gate = make_gate(config, layout)
+    directory = Directory(config.operators)
+    database = Database.open(layout, ring, clock)
+    try:
+        center = CommandCenter(database, gate, directory, config.center, clock)
+        service = StoreService(center, database, directory, layout)
+        service.start()
+        try:
+            bot = SlackBot.from_environment(center, database, gate, directory, config.slack, layout, ring, clock, random.Random(), os.environ)
+            bot.start()
+            try:
+                Housekeeping(database, center, clock).run(stop)
+            finally:
+                bot.stop()
+        finally:
+            service.stop()
+    finally:
+        database.close()
+
+
+class Housekeeping:
+    """What the command center does by the clock: publish the live copy, anchor the audit chain, see what is due."""
+
+    PUBLISH_EVERY, ANCHOR_EVERY, LOOK_EVERY = 10.0, 60.0, 1.0
+
+    def __init__(self, database: Any, center: Any, clock: Clock) -> None:
+        self._database, self._center, self._clock = database, center, clock
+        self._changed = threading.Event()
+        self._next_publish = self._next_anchor = clock()
+        center.on_change(lambda _incident: self._changed.set())
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until `stop`; one last publication leaves the live copy as fresh as the database."""
+        while not stop.wait(self.LOOK_EVERY):
+            self.step(self._clock())
+        self._database.publish()
+
+    def step(self, now: datetime) -> None:
+        """Do what is due at `now`. A change of an incident is published at the next look."""
+        from datetime import timedelta
+
+        self._center.tick(now)
+        if self._changed.is_set() or now >= self._next_publish:
+            self._changed.clear()
+            self._database.publish()
+            self._next_publish = now + timedelta(seconds=self.PUBLISH_EVERY)
+        if now >= self._next_anchor:
+            self._database.anchor()
+            self._next_anchor = now + timedelta(seconds=self.ANCHOR_EVERY)
