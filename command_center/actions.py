@@ -1,7 +1,8 @@
 """Everything a person can do to an incident, as small validated records.
 
-Slack's grammar, the command line and the socket all make one of these; `CommandCenter.perform` is the only place that
-carries one out. `permission` says which right it needs. Text a person typed arrives here as `SafeText`.
+Slack's grammar, the command line and the socket all make one of these; `CommandCenter.perform` is the only
+place that carries one out. `permission` says which right it needs. Text a person typed arrives here as
+`SafeText`.
 """
 
 from __future__ import annotations
@@ -96,7 +97,16 @@ class ShowIncident(_Action):
 
 
 Action = Annotated[
-    Declare | Acknowledge | SetStatus | Note | SetSeverity | Resolve | Close | RecordChange | ListIncidents | ShowIncident,
+    Declare
+    | Acknowledge
+    | SetStatus
+    | Note
+    | SetSeverity
+    | Resolve
+    | Close
+    | RecordChange
+    | ListIncidents
+    | ShowIncident,
     Field(discriminator="action"),
 ]
 ACTION: TypeAdapter[Action] = TypeAdapter(Action)

@@ -1,4 +1,4 @@
-"""Operators, their roles and the permissions these give. Decisions are pure functions that answer with reasons."""
+"""Operators, their roles and the permissions these give. Decisions are pure and answer with reasons."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ class Operator(BaseModel):
     id: str = Field(pattern=r"^[a-z][a-z0-9_-]{1,40}$", description="Short id that the records keep")
     name: str = Field(max_length=80, description="What is shown, for example 'On-call engineer'")
     slack: str | None = Field(default=None, description="Slack user id, for example U012ABCDE")
-    email: str | None = Field(default=None, description="Used by `mayday slack setup` to find the Slack user id")
+    email: str | None = Field(
+        default=None, description="Used by `mayday slack setup` to find the Slack user id"
+    )
     uid: int | None = Field(default=None, ge=0, description="Unix user id at the terminal")
     roles: tuple[Role, ...] = Field(min_length=1, description="What this operator is to the company")
 
@@ -94,7 +96,9 @@ class Directory:
                 if value is None:
                     continue
                 if (kind, value) in self._by:
-                    raise BadInput(f"two operators share one {kind}", hint="Give each operator a different one")
+                    raise BadInput(
+                        f"two operators share one {kind}", hint="Give each operator a different one"
+                    )
                 self._by[kind, value] = operator
 
     def by_id(self, value: str) -> Operator | None:
