@@ -189,13 +189,13 @@ def _decoded(text: str, where: str) -> bytes:
 
 def _read(path: Path) -> bytes:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe would block
     except OSError as error:
         raise KeyUnusable(
             f"keys/master.key cannot be read ({type(error).__name__})", hint="Run as the user that owns it"
         ) from None
-    with open(descriptor, "rb") as file:  # noqa: PTH123 - the descriptor whose mode is checked is the one that is read
-        status = os.fstat(file.fileno())
+    try:  # the file whose mode is checked is the one that is read
+        status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise KeyUnusable("keys/master.key is not a file", hint="Put the base64 of 32 bytes there")
         if status.st_mode & 0o077:
@@ -203,7 +203,9 @@ def _read(path: Path) -> bytes:
                 f"keys/master.key is open to others than its owner (mode {stat.S_IMODE(status.st_mode):04o})",
                 hint="If nobody has read it: chmod 600 keys/master.key",
             )
-        content = file.read(4096)
+        content = os.read(descriptor, 4096)
+    finally:
+        os.close(descriptor)
     return _decoded(content.decode("ascii", "replace").strip(), "keys/master.key")
 
 

@@ -1,0 +1,73 @@
+"""For tests of whatever uses the spool: entries made up from a number, and a disk that fails on demand."""
+demand.
+"""
+
+from __future__ import annotations
+
+import errno
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from stream.spool.entry import Entry, Kind
+from stream.spool.files import FileOperations
+
+
+def numbered_entry(number: int, *, raw: bytes | None = None, received_ns: int = 0) -> Entry:
+    """Return a Forward entry whose chunk id and content tell its `number`.
+
+    >>> numbered_entry(3).raw
+    b'line 3'
+    """
+    content = raw if raw is not None else b"line %d" % number
+    return Entry(
+        Kind.FORWARD, received_ns, "agent-1", "10.0.0.9:40000", "app.billing", f"chunk-{number}", {}, content
+    )
+
+
+class FragileDisk(FileOperations):
+    """A real disk whose next writes or syncs can be made to fail, whose space can be set, and that can be
+    halted.
+
+    `fail_sync`, `fail_write`: the error number with which each such call fails while it is set. `space`:
+    bytes that may still be written; a write beyond it puts down what fits and fails with ENOSPC, as a disk
+    does. `gate`: while cleared, syncs wait. `events` lists what was done, in order: "write", "sync", "sync
+    directory".
+    """
+
+    def __init__(self) -> None:
+        self.fail_sync: int | None = None
+        self.fail_write: int | None = None
+        self.space: int | None = None
+        self.gate = threading.Event()
+        self.gate.set()
+        self.waiting = threading.Event()
+        self.events: list[str] = []
+
+    def write(self, descriptor: int, parts: Sequence[bytes], offset: int) -> None:
+        self.events.append("write")
+        if self.fail_write is not None:
+            raise OSError(self.fail_write, "the disk fails as told")
+        total = sum(map(len, parts))
+        if self.space is not None:
+            if total > self.space:
+                super().write(descriptor, (b"".join(parts)[: self.space],), offset)
+                self.space = 0
+                raise OSError(errno.ENOSPC, "the disk is full as told")
+            self.space -= total
+        super().write(descriptor, parts, offset)
+
+    def sync(self, descriptor: int) -> None:
+        self.waiting.set()
+        self.gate.wait()
+        self.events.append("sync")
+        if self.fail_sync is not None:
+            raise OSError(self.fail_sync, "the disk fails as told")
+        super().sync(descriptor)
+
+    def sync_directory(self, directory: Path) -> None:
+        self.events.append("sync directory")
+        super().sync_directory(directory)
+
+    def free_bytes(self, directory: Path) -> int:
+        return super().free_bytes(directory) if self.space is None else self.space
