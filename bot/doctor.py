@@ -1,0 +1,171 @@
+"""`mayday doctor`: look at everything that commonly goes wrong, and say how to mend it.
+
+Each check is a function from `Circumstances` to findings; it never raises and never shows a secret. A finding is good,
+worth a look, or wrong.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import socket
+import sqlite3
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from importlib.metadata import PackageNotFoundError, version
+
+from bot.config import Config
+from models.clock import Clock
+from models.errors import MaydayError
+from storage.layout import Layout
+
+LOW_DISK = 2 << 30  # bytes
+EXACT = {"duckdb": "1.5.5", "duckdb-extension-httpfs": "1.5.5", "bytewax": "0.21.1"}
+
+
+class State(StrEnum):
+    GOOD = "good"
+    LOOK = "worth a look"
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was looked at, how it stands, and what to do about it (empty when good)."""
+
+    subject: str
+    state: State
+    sentence: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What the checks may look at."""
+
+    config: Config
+    layout: Layout
+    clock: Clock
+    environment: Mapping[str, str]
+
+
+def check_keys(at: Circumstances) -> Iterator[Finding]:
+    """The master key is there and nobody else can read it; so is every other secret and the state itself."""
+    from storage.seal import KeyRing
+
+    if not at.layout.root.exists():
+        yield Finding("keys", State.GOOD, "there is no state yet; the first start makes it and its key")
+        return
+    try:
+        KeyRing.load(at.layout, create=False, environ=at.environment)
+        yield Finding("keys", State.GOOD, "the master key can be read by its owner alone")
+    except MaydayError as error:
+        yield Finding("keys", State.WRONG, error.detail, error.hint or type(error).remedy)
+    for path in (at.layout.root, at.layout.tokens):
+        if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
+            yield Finding("keys", State.WRONG, f"{path.name} can be read by others", f"chmod go-rwx {path}")
+
+
+def check_people(at: Circumstances) -> Iterator[Finding]:
+    """Somebody may act, at the terminal and in Slack."""
+    people = at.config.operators
+    if not people:
+        yield Finding("people", State.WRONG, "no operator is configured, so nobody may do anything", "Add [[operators]] to mayday.toml")
+    elif all(each.uid is None for each in people):
+        yield Finding("people", State.LOOK, "no operator has a Unix user id, so nobody may act at the terminal", "Add `uid` to the operators who should")
+    else:
+        yield Finding("people", State.GOOD, f"{len(people)} operators are configured")
+
+
+def check_ports(at: Circumstances) -> Iterator[Finding]:
+    """Every configured listener is ours already, or its address is free."""
+    from bot.supervisor import running
+
+    if "receive" in running(at.layout):
+        yield Finding("ports", State.GOOD, "the receiver is running")
+        return
+    for name, (host, port) in at.config.receive.addresses().items():
+        try:
+            with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
+                yield Finding("ports", State.GOOD, f"{name}: {host}:{port} is free")
+        except OSError as error:
+            yield Finding("ports", State.WRONG, f"{name}: {host}:{port} cannot be listened on ({os.strerror(error.errno or 0)})",
+                          f"Choose another address under receive.{name}, or end what uses it")  # fmt: skip
+
+
+def check_slack(at: Circumstances) -> Iterator[Finding]:
+    """There are tokens, of the right kinds. `mayday slack check` asks Slack itself."""
+    from bot.slack.tokens import read_tokens
+
+    if not at.config.slack.enabled:
+        yield Finding("slack", State.LOOK, "Slack is switched off (slack.enabled)", "Cards are posted nowhere while it is")
+        return
+    try:
+        tokens = read_tokens(at.layout.tokens, at.environment)
+    except MaydayError as error:
+        yield Finding("slack", State.LOOK, error.detail, "Run `mayday slack setup`")
+        return
+    if not tokens.bot.get_secret_value().startswith("xoxb-"):
+        yield Finding("slack", State.WRONG, "the bot token is of another kind", "A bot token begins with xoxb-: run `mayday slack setup`")
+    elif at.config.slack.transport == "socket" and not (tokens.app and tokens.app.get_secret_value().startswith("xapp-")):
+        yield Finding("slack", State.WRONG, "Socket Mode needs an app-level token", "It begins with xapp-: run `mayday slack setup`")
+    else:
+        yield Finding("slack", State.GOOD, "the tokens are of the right kinds; `mayday slack check` asks Slack itself")
+
+
+def check_disk(at: Circumstances) -> Iterator[Finding]:
+    """There is room where state is kept."""
+    place = at.layout.root
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    state = State.GOOD if free > LOW_DISK else State.WRONG
+    yield Finding("disk", state, f"{free / 1e9:.1f} GB are free where state is kept",
+                  "" if state is State.GOOD else "Make room: near zero the receiver stops reading from clients")  # fmt: skip
+
+
+def check_clock(at: Circumstances) -> Iterator[Finding]:
+    """The clock is not behind what has been written already."""
+    written = at.layout.spool
+    newest = max((path.stat().st_mtime for path in written.glob("*")), default=0.0) if written.exists() else 0.0
+    behind = newest - at.clock().timestamp()
+    if behind > 2:
+        yield Finding("clock", State.WRONG, f"the clock is {behind:.0f} s behind what the spool holds", "Set it right (systemctl status systemd-timesyncd)")
+    elif at.clock() < datetime(2025, 1, 1, tzinfo=UTC):
+        yield Finding("clock", State.WRONG, "the clock is years behind", "Set it right (systemctl status systemd-timesyncd)")
+    else:
+        yield Finding("clock", State.GOOD, "the clock is not behind what was written")
+
+
+def check_packages(at: Circumstances) -> Iterator[Finding]:
+    """The packages whose exact version matters are installed in it."""
+    for package, wanted in EXACT.items():
+        try:
+            found = version(package)
+        except PackageNotFoundError:
+            found = "missing"
+        if found != wanted:
+            yield Finding("packages", State.WRONG, f"{package} {wanted} is needed and this is {found}", f"pip install -c constraints.txt {package}=={wanted}")
+    if at.environment.get("BYTEWAX_DATAFLOW_API_ENABLED") is not None:
+        yield Finding("packages", State.WRONG, "BYTEWAX_DATAFLOW_API_ENABLED opens an unauthenticated port, whatever its value", "Unset it")
+    yield Finding("packages", State.GOOD, f"DuckDB {version('duckdb')}, SQLite {sqlite3.sqlite_version}")
+
+
+def check_dumps(at: Circumstances) -> Iterator[Finding]:
+    """A crash writes no memory to disk: processes forbid it themselves, and can."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    yield Finding("core dumps", State.GOOD, "every process forbids them at its start" if soft or hard else "they are off here")
+
+
+CHECKS: tuple[Callable[[Circumstances], Iterator[Finding]], ...] = (
+    check_keys, check_people, check_ports, check_slack, check_disk, check_clock, check_packages, check_dumps,
+)  # fmt: skip
+
+
+def examine(at: Circumstances) -> list[Finding]:
+    """Run every check, in the order of the table."""
+    return [finding for check in CHECKS for finding in check(at)]
