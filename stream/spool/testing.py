@@ -1,6 +1,4 @@
 """For tests of whatever uses the spool: entries made up from a number, and a disk that fails on demand."""
-demand.
-"""
 
 from __future__ import annotations
 
@@ -26,13 +24,11 @@ def numbered_entry(number: int, *, raw: bytes | None = None, received_ns: int = 
 
 
 class FragileDisk(FileOperations):
-    """A real disk whose next writes or syncs can be made to fail, whose space can be set, and that can be
-    halted.
+    """A real disk that fails, fills or stops on demand.
 
     `fail_sync`, `fail_write`: the error number with which each such call fails while it is set. `space`:
-    bytes that may still be written; a write beyond it puts down what fits and fails with ENOSPC, as a disk
-    does. `gate`: while cleared, syncs wait. `events` lists what was done, in order: "write", "sync", "sync
-    directory".
+    bytes that may still be written; a write beyond it puts down what fits and fails with ENOSPC, as disks
+    do. `gate`: while cleared, syncs wait, and `waiting` tells that one does. `events` lists what was done.
     """
 
     def __init__(self) -> None:
