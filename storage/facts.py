@@ -1,7 +1,8 @@
 """What the stream reports to the owner of the database, one `BlockFacts` per (shard, block).
 
-The facts of one (shard, block) are applied once, in one transaction; a replay after a crash sends the same ones again
-and changes nothing. Names and templates have passed the gate in the stream and pass it again at the socket.
+The facts of one (shard, block) are applied once, in one transaction; a replay after a crash sends the same
+ones again and changes nothing. Names and templates have passed the gate in the stream and pass it again at
+the socket.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ class SignalKind(StrEnum):
 class Signal(_Fact):
     """A finding that may mean trouble, with what a person needs to check it.
 
-    `id` is derived from service, kind, template and the block (equal in a replay). `evidence` holds numbers, ids and
-    `SafeText` only, for example `{"count": 41, "usual": 0.4, "window_s": 60}`.
+    `id` is derived from service, kind, template and the block (equal in a replay). `evidence` holds numbers,
+    ids and `SafeText` only, for example `{"count": 41, "usual": 0.4, "window_s": 60}`.
     """
 
     id: str

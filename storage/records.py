@@ -1,8 +1,9 @@
 """The twelve records: one pydantic model and one table each.
 
-Times are timezone-aware UTC, durations seconds, scores 0..1. Text that came from logs or people is `SafeText`; plain
-`str` fields hold ids and words of our own. A record is immutable: a change is a new record with `version + 1`,
-written by compare-and-set. The history of an incident or a change stands in append-only event tables beside it.
+Times are timezone-aware UTC, durations seconds, scores 0..1. Text that came from logs or people is
+`SafeText`; plain `str` fields hold ids and words of our own. A record is immutable: a change is a new record
+with `version + 1`, written by compare-and-set. The history of an incident or a change stands in append-only
+event tables beside it.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ class Risk(StrEnum):
 
 
 class IncidentStatus(StrEnum):
-    """Lifecycle of an incident; which step may follow which stands in `command_center.incidents.lifecycle`."""
+    """Lifecycle of an incident; which step may follow which stands in `command_center.incidents.lifecycle`.
+    """
 
     DETECTED = "detected"
     ACKNOWLEDGED = "acknowledged"
@@ -102,7 +104,8 @@ class Incident(Record):
 
 
 class ErrorEvent(Record):
-    """The error lines of one template of one service in one block of the stream: count, first and last time."""
+    """The error lines of one template of one service in one block of the stream: count, first and last time.
+    """
 
     table = "error_event"
     ts: AwareDatetime  # event time of the first line
@@ -311,7 +314,8 @@ class ChangeMarkerKind(StrEnum):
 
 
 class ChangeMarker(Record):
-    """Somebody or something changed a service: a fact kept beside the incidents, not a request for a change."""
+    """Somebody or something changed a service: a fact kept beside the incidents, not a request for a change.
+    """
 
     table = "change_marker"
     id: str
@@ -332,6 +336,19 @@ class IncidentEvent(Record):
     at: AwareDatetime
     kind: str  # opened, signal, status, severity, note, card, change
     actor: str  # operator id or "stream"
+    text: SafeText
+    data: dict[str, Any] = Field(default_factory=dict)  # ids and numbers only
+
+
+class ChangeEvent(Record):
+    """One entry of a change request's history."""
+
+    table = "change_event"
+    change_id: ChangeId
+    seq: int = Field(ge=1)
+    at: AwareDatetime
+    kind: str
+    actor: str  # operator id
     text: SafeText
     data: dict[str, Any] = Field(default_factory=dict)  # ids and numbers only
 

@@ -1,0 +1,125 @@
+"""Errors of the store, each with a stable code, a meaning and a remedy."""
+
+from __future__ import annotations
+
+from models.errors import MaydayError
+
+
+class StoreError(MaydayError):
+    """Base of what the store raises on purpose."""
+
+    code = "store"
+    meaning = "The store could not do what was asked."
+    remedy = "Read the sentence that came with it; `mayday doctor` checks the usual causes."
+
+
+class DatabaseBusy(StoreError):
+    code = "database_busy"
+    meaning = "Another process holds the database; exactly one may own it."
+    remedy = "Stop the other command center, or ask it through its socket (`mayday sql`)."
+
+
+class EncryptionUnavailable(StoreError):
+    code = "encryption_unavailable"
+    meaning = "DuckDB's httpfs extension, which brings the cipher for writing, is not installed."
+    remedy = "Install duckdb-extension-httpfs in exactly the version of duckdb; nothing is ever stored in the clear."
+
+
+class DatabaseDamaged(StoreError):
+    code = "database_damaged"
+    meaning = "The database file does not agree with itself."
+    remedy = "Keep the file, restore the newest verified backup, and compare."
+
+
+class MigrationAltered(StoreError):
+    code = "migration_altered"
+    meaning = "A migration that this database has already run now has other contents."
+    remedy = "Install the release that made the database, or restore the migration's file; never edit one."
+
+
+class DatabaseNewer(StoreError):
+    code = "database_newer"
+    meaning = "The database was made by a newer release."
+    remedy = "Install that release or a later one, or restore a backup from before the upgrade."
+
+
+class ConstraintBroken(StoreError):
+    code = "constraint_broken"
+    meaning = "A row would break a rule of its table, such as a key that exists already."
+    remedy = "Read the newest state and decide again; nothing was written."
+
+
+class DatabaseClosed(StoreError):
+    code = "database_closed"
+    meaning = "The database has been closed, or its writer has stopped."
+    remedy = "Start the command center again."
+
+
+class NotSafe(StoreError):
+    code = "not_safe"
+    meaning = "Text that has not passed the gate was offered for storage."
+    remedy = "Pass it through the gate first; this is a fault in the program, please report it."
+
+
+class QueryRefused(StoreError):
+    code = "query_refused"
+    meaning = "Ad-hoc SQL may be one SELECT over the published views."
+    remedy = "See `mayday sql --list` and docs/cookbook.sql.md for what can be asked."
+
+
+class QueryFailed(StoreError):
+    code = "query_failed"
+    meaning = "The query was allowed and DuckDB could not run it."
+    remedy = "Check names and types against docs/reference; `FROM dictionary` lists every column."
+
+
+class QueryTooLong(StoreError):
+    code = "query_too_long"
+    meaning = "The query ran longer than its time limit and was stopped."
+    remedy = "Filter on `day` and on a time, or run it on the live copy (`mayday sql --attach`)."
+
+
+class QueryTooLarge(StoreError):
+    code = "query_too_large"
+    meaning = "The answer has more rows or bytes than may be sent."
+    remedy = "Aggregate or add LIMIT, or run it on the live copy (`mayday sql --attach`)."
+
+
+class QueryBusy(StoreError):
+    code = "query_busy"
+    meaning = "As many ad-hoc queries are running as may run at once."
+    remedy = "Try again in a few seconds."
+
+
+class SegmentDamaged(StoreError):
+    code = "segment_damaged"
+    meaning = "A segment file is missing or does not have the bytes that were recorded for it."
+    remedy = "Restore the file by name from a backup; segments never change, so any copy will do."
+
+
+class BadPayload(StoreError):
+    code = "bad_payload"
+    meaning = "What came over the socket is not what the protocol allows."
+    remedy = "Run the same release on both sides."
+
+
+class StoreUnavailable(StoreError):
+    code = "store_unavailable"
+    meaning = "Nobody answers on the command center's socket."
+    remedy = "Start it with `mayday up` or `mayday command`; nothing is lost meanwhile."
+
+
+class StoreTimeout(StoreError):
+    code = "store_timeout"
+    meaning = "The command center did not answer in time; whether it acted is unknown."
+    remedy = "Ask again: every call may be repeated."
+
+
+class RemoteError(StoreError):
+    code = "remote"
+    meaning = "The command center refused with a code this release does not know."
+    remedy = "Run the same release on both sides; `remote_code` holds the code."
+
+    def __init__(self, detail: str, *, hint: str = "", remote_code: str = "") -> None:
+        super().__init__(detail, hint=hint)
+        self.remote_code = remote_code
