@@ -33,8 +33,12 @@ NOT_RUN = "not run"
 
 def commit() -> str:
     """Return the short hash that is checked out, marked where files differ from it."""
-    name = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
-    dirty = subprocess.run(["git", "status", "--porcelain"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    name = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.strip()
+    dirty = subprocess.run(
+        ["git", "status", "--porcelain"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.strip()
     return name + ("+" if dirty else "")
 
 
@@ -48,9 +52,16 @@ def prove(part: str) -> int:
         for line in process.stdout:
             print(line, end="", flush=True)
             last = line.strip() or last
-    row = f"| {datetime.now(UTC):%Y-%m-%d %H:%M} | {commit()} | `python {' '.join(command)}` | {process.returncode} | {last.replace('|', '/')} |\n"
+    figure = last.replace("|", "/")
+    when = f"{datetime.now(UTC):%Y-%m-%d %H:%M}"
+    row = f"| {when} | {commit()} | `python {' '.join(command)}` | {process.returncode} | {figure} |
+"
     text = PROOFS.read_text("utf-8") if PROOFS.exists() else HEAD
-    kept = [line for line in text.splitlines(keepends=True) if not (f"`python {' '.join(command)}`" in line and NOT_RUN in line)]
+    kept = [
+        line
+        for line in text.splitlines(keepends=True)
+        if not (f"`python {' '.join(command)}`" in line and NOT_RUN in line)
+    ]
     PROOFS.write_text("".join(kept) + row, "utf-8")
     return process.returncode
 

@@ -19,6 +19,7 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
+from stream.flow_settings import FlowSettings
 
 from bot.settings import StateSettings, SupervisorSettings
 from bot.slack.settings import SlackSettings
@@ -27,7 +28,6 @@ from command_center.settings import CenterSettings
 from models.errors import BadInput
 from storage.layout import Layout
 from stream.field_settings import FieldSettings
-from stream.flow_settings import FlowSettings
 from stream.receivers.settings import ReceiveSettings
 from stream.spool.settings import SpoolSettings
 
@@ -44,17 +44,31 @@ class Config(BaseSettings):
     """The whole configuration; `folder` is where the file stands (relative paths start there)."""
 
     model_config = SettingsConfigDict(
-        frozen=True, extra="forbid", env_prefix="MAYDAY__", env_nested_delimiter="__", hide_input_in_errors=True
+        frozen=True,
+        extra="forbid",
+        env_prefix="MAYDAY__",
+        env_nested_delimiter="__",
+        hide_input_in_errors=True,
     )
     state: StateSettings = Field(default_factory=StateSettings, description="Where state is kept")
     receive: ReceiveSettings = Field(default_factory=ReceiveSettings, description="Listeners for log lines")
     spool: SpoolSettings = Field(default_factory=SpoolSettings, description="The sealed write-ahead spool")
-    fields: FieldSettings = Field(default_factory=FieldSettings, description="How service, host, level and text are found in a record")
-    stream: FlowSettings = Field(default_factory=FlowSettings, description="The dataflow, templates and detectors")
-    center: CenterSettings = Field(default_factory=CenterSettings, description="Incidents, severity, correlation")
-    operators: tuple[Operator, ...] = Field(default=(), description="The people who may act, and what they are")
+    fields: FieldSettings = Field(
+        default_factory=FieldSettings, description="How service, host, level and text are found in a record"
+    )
+    stream: FlowSettings = Field(
+        default_factory=FlowSettings, description="The dataflow, templates and detectors"
+    )
+    center: CenterSettings = Field(
+        default_factory=CenterSettings, description="Incidents, severity, correlation"
+    )
+    operators: tuple[Operator, ...] = Field(
+        default=(), description="The people who may act, and what they are"
+    )
     slack: SlackSettings = Field(default_factory=SlackSettings, description="The Slack workspace")
-    up: SupervisorSettings = Field(default_factory=SupervisorSettings, description="How processes are watched")
+    up: SupervisorSettings = Field(
+        default_factory=SupervisorSettings, description="How processes are watched"
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -83,9 +97,13 @@ def read(path: Path | None = None) -> tuple[Config, Path]:
         try:
             values = tomllib.loads(file.read_text("utf-8"))
         except FileNotFoundError:
-            raise BadConfig(f"there is no configuration file {file.name}", hint="`mayday config init` writes one") from None
+            raise BadConfig(
+                f"there is no configuration file {file.name}", hint="`mayday config init` writes one"
+            ) from None
         except (OSError, UnicodeDecodeError) as error:
-            raise BadConfig(f"{file.name} cannot be read ({type(error).__name__})", hint="Check its path and mode") from None
+            raise BadConfig(
+                f"{file.name} cannot be read ({type(error).__name__})", hint="Check its path and mode"
+            ) from None
         except tomllib.TOMLDecodeError as error:
             where = str(error).rpartition("(at ")[2].rstrip(")")
             raise BadConfig(f"{file.name} is not TOML", hint=f"The first fault is at {where}") from None
@@ -97,7 +115,9 @@ def parse(values: dict[str, Any]) -> Config:
     try:
         return Config(**values)
     except ValidationError as error:
-        raise BadConfig("; ".join(_sentence(fault["loc"], fault["type"], fault["msg"]) for fault in error.errors()[:8])) from None
+        raise BadConfig(
+            "; ".join(_sentence(fault["loc"], fault["type"], fault["msg"]) for fault in error.errors()[:8])
+        ) from None
 
 
 def _sentence(loc: tuple[str | int, ...], kind: str, message: str) -> str:

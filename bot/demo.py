@@ -23,8 +23,7 @@ from bot.slack.tokens import Tokens, keep_tokens
 from bot.supervisor import Supervisor, mayday_commands
 from bot.workspace.client import WorkspaceClient
 from bot.workspace.server import WorkspaceServer
-from examples.clinic.clinic import BAD, GOOD, Clinic
-from examples.clinic.clinic import free_ports
+from examples.clinic.clinic import BAD, GOOD, Clinic, free_ports
 from models.clock import Clock
 from models.errors import MaydayError
 from storage.client import StoreClient
@@ -65,9 +64,15 @@ class Demo:
         self.say(f"Workspace: {self.workspace.url}   (a stand-in for Slack on this machine)")
         port = free_ports(1)[0]
         config = self.write_config(port)
-        keep_tokens(self.layout.tokens, Tokens.model_validate({"bot": self.workspace.bot_token, "app": self.workspace.app_token}))
+        keep_tokens(
+            self.layout.tokens,
+            Tokens.model_validate({"bot": self.workspace.bot_token, "app": self.workspace.app_token}),
+        )
         self.supervisor = Supervisor(
-            self.layout, SupervisorSettings(), mayday_commands(["--config", str(config), "--state", str(self.layout.root)]), self.say
+            self.layout,
+            SupervisorSettings(),
+            mayday_commands(["--config", str(config), "--state", str(self.layout.root)]),
+            self.say,
         )
         self.supervisor.start()
         self._thread(lambda: self._watch())
@@ -95,10 +100,21 @@ class Demo:
     def write_config(self, forward_port: int) -> Path:
         """Write the demo's own mayday.toml and return its path."""
         operators = [
-            {"id": "oncall", "name": "On-call engineer", "slack": ONCALL, "uid": os.getuid(), "roles": ["engineer"]},
+            {
+                "id": "oncall",
+                "name": "On-call engineer",
+                "slack": ONCALL,
+                "uid": os.getuid(),
+                "roles": ["engineer"],
+            },
             {"id": "lead", "name": "Technical lead", "slack": "U0LEAD", "roles": ["technical_lead"]},
             {"id": "cto", "name": "CTO", "slack": "U0CTO", "roles": ["cto"]},
-            {"id": "compliance", "name": "Compliance officer", "slack": "U0COMPLIANCE", "roles": ["compliance"]},
+            {
+                "id": "compliance",
+                "name": "Compliance officer",
+                "slack": "U0COMPLIANCE",
+                "roles": ["compliance"],
+            },
         ]
         config = {
             "state": {"directory": str(self.layout.root)},
@@ -154,7 +170,9 @@ def play(demo: Demo, *, warm_up: float = 12.0) -> dict[str, Any]:
     demo._stop.wait(warm_up)
     fault_at = demo.fault(on=True)
     demo.say("Fault on: billing runs a release that leaks its connections")
-    card = client.wait_for(CHANNEL, lambda message: "INC-" in json.dumps(message.get("blocks", [])), timeout=30)
+    card = client.wait_for(
+        CHANNEL, lambda message: "INC-" in json.dumps(message.get("blocks", [])), timeout=30
+    )
     if card is None:
         raise StoryFailed("no incident card within 30 s of the fault", hint=StoryFailed.remedy)
     incident = _incident(store)
@@ -163,7 +181,11 @@ def play(demo: Demo, *, warm_up: float = 12.0) -> dict[str, Any]:
     incident = _until(store, demo, incident["id"], "acknowledged_at")
     demo.say("Acknowledged on the card")
     demo.fault(on=False)
-    _press(client, client.wait_for(CHANNEL, lambda m: m["ts"] == card["ts"], timeout=5) or card, "incident_resolve")
+    _press(
+        client,
+        client.wait_for(CHANNEL, lambda m: m["ts"] == card["ts"], timeout=5) or card,
+        "incident_resolve",
+    )
     incident = _until(store, demo, incident["id"], "resolved_at")
     demo.say("Release rolled back, resolved on the card")
     return {
@@ -186,7 +208,9 @@ def _incident(store: StoreClient, incident: str | None = None) -> dict[str, Any]
     ).to_pylist()
     if not rows:
         raise StoryFailed("the incident is not in the database", hint=StoryFailed.remedy)
-    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in rows[0].items()}
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else value for name, value in rows[0].items()
+    }
 
 
 def _until(store: StoreClient, demo: Demo, incident: str, column: str, seconds: float = 15) -> dict[str, Any]:

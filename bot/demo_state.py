@@ -18,7 +18,10 @@ def clear(layout: Layout) -> None:
         if not (layout.root / MARKER).exists():
             raise BadInput("that state directory was not made by a demo", hint="Give `--state` another one")
         if running(layout):
-            raise BadInput("a demo is still running on that state directory", hint="End it, or give `--state` another one")
+            raise BadInput(
+                "a demo is still running on that state directory",
+                hint="End it, or give `--state` another one",
+            )
         shutil.rmtree(layout.root)
     layout.root.mkdir(parents=True, exist_ok=True)
     (layout.root / MARKER).touch()

@@ -22,6 +22,8 @@ from bot.config import Config
 from models.clock import Clock
 from models.errors import MaydayError
 from storage.layout import Layout
+from stream.receivers.address import parse_address
+from stream.receivers.settings import LISTENERS
 
 LOW_DISK = 2 << 30  # bytes
 EXACT = {"duckdb": "1.5.5", "duckdb-extension-httpfs": "1.5.5", "bytewax": "0.21.1"}
@@ -74,9 +76,19 @@ def check_people(at: Circumstances) -> Iterator[Finding]:
     """Somebody may act, at the terminal and in Slack."""
     people = at.config.operators
     if not people:
-        yield Finding("people", State.WRONG, "no operator is configured, so nobody may do anything", "Add [[operators]] to mayday.toml")
+        yield Finding(
+            "people",
+            State.WRONG,
+            "no operator is configured, so nobody may do anything",
+            "Add [[operators]] to mayday.toml",
+        )
     elif all(each.uid is None for each in people):
-        yield Finding("people", State.LOOK, "no operator has a Unix user id, so nobody may act at the terminal", "Add `uid` to the operators who should")
+        yield Finding(
+            "people",
+            State.LOOK,
+            "no operator has a Unix user id, so nobody may act at the terminal",
+            "Add `uid` to the operators who should",
+        )
     else:
         yield Finding("people", State.GOOD, f"{len(people)} operators are configured")
 
@@ -88,9 +100,15 @@ def check_ports(at: Circumstances) -> Iterator[Finding]:
     if "receive" in running(at.layout):
         yield Finding("ports", State.GOOD, "the receiver is running")
         return
-    for name, (host, port) in at.config.receive.addresses().items():
+    for name in LISTENERS:
+        text = getattr(at.config.receive, name)
+        if text is None:
+            continue
+        host, port = parse_address(text)
         try:
-            with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
+            with socket.create_server(
+                (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET
+            ):
                 yield Finding("ports", State.GOOD, f"{name}: {host}:{port} is free")
         except OSError as error:
             yield Finding("ports", State.WRONG, f"{name}: {host}:{port} cannot be listened on ({os.strerror(error.errno or 0)})",
@@ -102,7 +120,12 @@ def check_slack(at: Circumstances) -> Iterator[Finding]:
     from bot.slack.tokens import read_tokens
 
     if not at.config.slack.enabled:
-        yield Finding("slack", State.LOOK, "Slack is switched off (slack.enabled)", "Cards are posted nowhere while it is")
+        yield Finding(
+            "slack",
+            State.LOOK,
+            "Slack is switched off (slack.enabled)",
+            "Cards are posted nowhere while it is",
+        )
         return
     try:
         tokens = read_tokens(at.layout.tokens, at.environment)
@@ -110,11 +133,25 @@ def check_slack(at: Circumstances) -> Iterator[Finding]:
         yield Finding("slack", State.LOOK, error.detail, "Run `mayday slack setup`")
         return
     if not tokens.bot.get_secret_value().startswith("xoxb-"):
-        yield Finding("slack", State.WRONG, "the bot token is of another kind", "A bot token begins with xoxb-: run `mayday slack setup`")
-    elif at.config.slack.transport == "socket" and not (tokens.app and tokens.app.get_secret_value().startswith("xapp-")):
-        yield Finding("slack", State.WRONG, "Socket Mode needs an app-level token", "It begins with xapp-: run `mayday slack setup`")
+        yield Finding(
+            "slack",
+            State.WRONG,
+            "the bot token is of another kind",
+            "A bot token begins with xoxb-: run `mayday slack setup`",
+        )
+    elif at.config.slack.transport == "socket" and not (
+        tokens.app and tokens.app.get_secret_value().startswith("xapp-")
+    ):
+        yield Finding(
+            "slack",
+            State.WRONG,
+            "Socket Mode needs an app-level token",
+            "It begins with xapp-: run `mayday slack setup`",
+        )
     else:
-        yield Finding("slack", State.GOOD, "the tokens are of the right kinds; `mayday slack check` asks Slack itself")
+        yield Finding(
+            "slack", State.GOOD, "the tokens are of the right kinds; `mayday slack check` asks Slack itself"
+        )
 
 
 def check_disk(at: Circumstances) -> Iterator[Finding]:
@@ -131,12 +168,24 @@ def check_disk(at: Circumstances) -> Iterator[Finding]:
 def check_clock(at: Circumstances) -> Iterator[Finding]:
     """The clock is not behind what has been written already."""
     written = at.layout.spool
-    newest = max((path.stat().st_mtime for path in written.glob("*")), default=0.0) if written.exists() else 0.0
+    newest = (
+        max((path.stat().st_mtime for path in written.glob("*")), default=0.0) if written.exists() else 0.0
+    )
     behind = newest - at.clock().timestamp()
     if behind > 2:
-        yield Finding("clock", State.WRONG, f"the clock is {behind:.0f} s behind what the spool holds", "Set it right (systemctl status systemd-timesyncd)")
+        yield Finding(
+            "clock",
+            State.WRONG,
+            f"the clock is {behind:.0f} s behind what the spool holds",
+            "Set it right (systemctl status systemd-timesyncd)",
+        )
     elif at.clock() < datetime(2025, 1, 1, tzinfo=UTC):
-        yield Finding("clock", State.WRONG, "the clock is years behind", "Set it right (systemctl status systemd-timesyncd)")
+        yield Finding(
+            "clock",
+            State.WRONG,
+            "the clock is years behind",
+            "Set it right (systemctl status systemd-timesyncd)",
+        )
     else:
         yield Finding("clock", State.GOOD, "the clock is not behind what was written")
 
@@ -149,16 +198,30 @@ def check_packages(at: Circumstances) -> Iterator[Finding]:
         except PackageNotFoundError:
             found = "missing"
         if found != wanted:
-            yield Finding("packages", State.WRONG, f"{package} {wanted} is needed and this is {found}", f"pip install -c constraints.txt {package}=={wanted}")
+            yield Finding(
+                "packages",
+                State.WRONG,
+                f"{package} {wanted} is needed and this is {found}",
+                f"pip install -c constraints.txt {package}=={wanted}",
+            )
     if at.environment.get("BYTEWAX_DATAFLOW_API_ENABLED") is not None:
-        yield Finding("packages", State.WRONG, "BYTEWAX_DATAFLOW_API_ENABLED opens an unauthenticated port, whatever its value", "Unset it")
+        yield Finding(
+            "packages",
+            State.WRONG,
+            "BYTEWAX_DATAFLOW_API_ENABLED opens an unauthenticated port, whatever its value",
+            "Unset it",
+        )
     yield Finding("packages", State.GOOD, f"DuckDB {version('duckdb')}, SQLite {sqlite3.sqlite_version}")
 
 
-def check_dumps(at: Circumstances) -> Iterator[Finding]:
+def check_dumps(_at: Circumstances) -> Iterator[Finding]:
     """A crash writes no memory to disk: processes forbid it themselves, and can."""
     soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
-    yield Finding("core dumps", State.GOOD, "every process forbids them at its start" if soft or hard else "they are off here")
+    yield Finding(
+        "core dumps",
+        State.GOOD,
+        "every process forbids them at its start" if soft or hard else "they are off here",
+    )
 
 
 CHECKS: tuple[Callable[[Circumstances], Iterator[Finding]], ...] = (

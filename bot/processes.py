@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from models.sanitizer.guard import forbid_core_dumps, log_to
+
 from bot.config import Config
 from models.clock import Clock
 from models.sanitizer.gate import Gate
-from models.sanitizer.guard import forbid_core_dumps, log_to
 from models.sanitizer.vocabulary import Vocabulary
 from storage.layout import Layout
 from storage.seal import KeyRing
@@ -39,7 +40,9 @@ def prepare(layout: Layout, name: str) -> KeyRing:
     return KeyRing.load(layout, create=True)
 
 
-def run_receive_process(config: Config, layout: Layout, clock: Clock, stop: threading.Event, listeners: Mapping[str, str]) -> None:
+def run_receive_process(
+    config: Config, layout: Layout, clock: Clock, stop: threading.Event, listeners: Mapping[str, str]
+) -> None:
     """Process 1: listen, seal, sync, acknowledge. `listeners` (name → HOST:PORT or `off`) win over the configuration."""
     from stream.receive import run_receiver
 
@@ -58,10 +61,11 @@ def run_stream_process(config: Config, layout: Layout, clock: Clock, stop: threa
 
 def run_command_process(config: Config, layout: Layout, clock: Clock, stop: threading.Event) -> None:
     """Process 3: the only owner of the database; decides, publishes, answers on the socket, talks to Slack."""
-    from bot.slack.run import SlackBot
-    from command_center.access.operators import Directory
     from command_center.center import CommandCenter
     from command_center.service import StoreService
+
+    from bot.slack.run import SlackBot
+    from command_center.access.operators import Directory
     from storage.database import Database
 
     ring = prepare(layout, "command")
@@ -73,7 +77,18 @@ def run_command_process(config: Config, layout: Layout, clock: Clock, stop: thre
         service = StoreService(center, database, directory, layout)
         service.start()
         try:
-            bot = SlackBot.from_environment(center, database, gate, directory, config.slack, layout, ring, clock, random.Random(), os.environ)
+            bot = SlackBot.from_environment(
+                center,
+                database,
+                gate,
+                directory,
+                config.slack,
+                layout,
+                ring,
+                clock,
+                random.Random(),
+                os.environ,
+            )
             bot.start()
             try:
                 Housekeeping(database, center, clock).run(stop)

@@ -22,6 +22,12 @@ class SupervisorSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     restart_after: float = Field(default=0.2, gt=0, description="Wait before the first restart of a process")
-    restart_at_most: float = Field(default=10.0, gt=0, description="The wait doubles up to this while restarts fail")
-    healthy_after: float = Field(default=10.0, gt=0, description="A process that lives this long starts from the shortest wait again")
-    stop_grace: float = Field(default=15.0, gt=0, description="How long a process may take to stop before it is killed")
+    restart_at_most: float = Field(
+        default=10.0, gt=0, description="The wait doubles up to this while restarts fail"
+    )
+    healthy_after: float = Field(
+        default=10.0, gt=0, description="A process that lives this long starts from the shortest wait again"
+    )
+    stop_grace: float = Field(
+        default=15.0, gt=0, description="How long a process may take to stop before it is killed"
+    )

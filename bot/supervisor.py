@@ -78,16 +78,23 @@ class Supervisor:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.close()
-            raise AlreadyUp("another `mayday up` watches this state directory", hint="`mayday status` shows it") from None
+            raise AlreadyUp(
+                "another `mayday up` watches this state directory", hint="`mayday status` shows it"
+            ) from None
         self._lock = lock
-        self.children = {name: Child(name, command, wait=self.settings.restart_after) for name, command in self.commands.items()}
+        self.children = {
+            name: Child(name, command, wait=self.settings.restart_after)
+            for name, command in self.commands.items()
+        }
         for child in self.children.values():
             self._spawn(child)
 
     @property
     def pids(self) -> dict[str, int]:
         """Return the process ids of what runs, by name."""
-        return {c.name: c.process.pid for c in self.children.values() if c.process and c.process.poll() is None}
+        return {
+            c.name: c.process.pid for c in self.children.values() if c.process and c.process.poll() is None
+        }
 
     def check(self) -> None:
         """Restart what died and is due. Call it several times a second."""
@@ -102,7 +109,9 @@ class Supervisor:
                 child.due = now + child.wait * (1 + 0.2 * self.rng.random())
                 child.wait = min(child.wait * 2, self.settings.restart_at_most)
                 child.process = None
-                self.report(f"{child.name} ended ({_ending(code)}); starting it again in {child.due - now:.1f} s")
+                self.report(
+                    f"{child.name} ended ({_ending(code)}); starting it again in {child.due - now:.1f} s"
+                )
                 self._write_pids()
             elif now >= child.due:
                 child.restarts += 1
@@ -146,7 +155,7 @@ class Supervisor:
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=die_with_parent,  # noqa: PLW1509 (no threads that hold locks run in the supervisor)
+                preexec_fn=die_with_parent,
                 env=dict(self.environment),
             )
         child.started = self.monotonic()
@@ -174,7 +183,9 @@ def running(layout: Layout) -> dict[str, int]:
 
 def mayday_commands(arguments: Sequence[str]) -> dict[str, list[str]]:
     """Return the command lines of the three processes; `arguments` choose configuration and state."""
-    return {name: [sys.executable, "-m", "bot.cli", name, *arguments] for name in ("command", "stream", "receive")}
+    return {
+        name: [sys.executable, "-m", "bot.cli", name, *arguments] for name in ("command", "stream", "receive")
+    }
 
 
 def _ending(code: int) -> str:

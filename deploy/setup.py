@@ -32,7 +32,9 @@ def check_machine() -> None:
     """Refuse early, with the way to mend it, what would fail late."""
     if not (3, 11) <= sys.version_info[:2] <= (3, 12):
         found = ".".join(map(str, sys.version_info[:2]))
-        fail(f"Python 3.11 or 3.12 is needed and this is {found}: install python3.11 and run `make PYTHON=python3.11 run`.")
+        fail(
+            f"Python 3.11 or 3.12 is needed and this is {found}: install python3.11 and run `make PYTHON=python3.11 run`."
+        )
     try:
         import ensurepip  # noqa: F401
         import venv  # noqa: F401
@@ -82,9 +84,15 @@ def show_progress(done: threading.Event, expected: int) -> None:
         share = min(size / expected, 0.99)
         left = seconds * (1 - share) / share if share > 0.02 else None
         bar = "#" * int(share * 30) + "." * (30 - int(share * 30))
-        rest = "estimating the time left" if left is None else f"about {int(left // 60)} min {int(left % 60):02d} s left"
+        rest = (
+            "estimating the time left"
+            if left is None
+            else f"about {int(left // 60)} min {int(left % 60):02d} s left"
+        )
         line = f"[{bar}] {size / 1e9:.1f} of about {expected / 1e9:.1f} GB, {rest}"
-        print(f"\r{line:<90}" if terminal else line, end="" if terminal else "\n", file=sys.stderr, flush=True)
+        print(
+            f"\r{line:<90}" if terminal else line, end="" if terminal else "\n", file=sys.stderr, flush=True
+        )
     if terminal:
         print("\r" + " " * 90 + "\r", end="", file=sys.stderr)
 
@@ -95,8 +103,18 @@ def install(test: bool) -> None:
     downloads = VENV / "downloads"
     downloads.mkdir(exist_ok=True)
     target = f"{ROOT}[test]" if test else str(ROOT)
-    pip = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-           "--progress-bar", "off", "-c", str(ROOT / "constraints.txt")]
+    pip = [
+        str(VENV / "bin" / "python"),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--progress-bar",
+        "off",
+        "-c",
+        str(ROOT / "constraints.txt"),
+    ]
     environment = os.environ | {"TMPDIR": str(downloads)}
     done = threading.Event()
     meter = threading.Thread(target=show_progress, args=(done, EXPECTED_BYTES[test]), daemon=True)
@@ -105,9 +123,17 @@ def install(test: bool) -> None:
     try:
         with log.open("wb") as out:
             for step in (["hatchling==1.33.0", "editables==0.6"], ["--no-build-isolation", "-e", target]):
-                if subprocess.run([*pip, *step], env=environment, stdout=out, stderr=subprocess.STDOUT).returncode:
-                    tail = [line for line in log.read_text(errors="replace").splitlines() if "ignored" not in line][-5:]
-                    fail("installing the packages failed; pip said:\n  " + "\n  ".join(tail) + f"\nAll of it: {log}")
+                if subprocess.run(
+                    [*pip, *step], env=environment, stdout=out, stderr=subprocess.STDOUT
+                ).returncode:
+                    tail = [
+                        line for line in log.read_text(errors="replace").splitlines() if "ignored" not in line
+                    ][-5:]
+                    fail(
+                        "installing the packages failed; pip said:\n  "
+                        + "\n  ".join(tail)
+                        + f"\nAll of it: {log}"
+                    )
     finally:
         done.set()
         meter.join()

@@ -45,14 +45,23 @@ def errors() -> str:
         rows.setdefault(kind.code, (kind.meaning, kind.remedy))
         todo += kind.__subclasses__()
     lines = ["# Errors\n", "| code | what it means | what to do |", "|---|---|---|"]
-    return HEAD + "\n".join(lines + [f"| `{code}` | {cell(m)} | {cell(r)} |" for code, (m, r) in sorted(rows.items())]) + "\n"
+    return (
+        HEAD
+        + "\n".join(
+            lines + [f"| `{code}` | {cell(m)} | {cell(r)} |" for code, (m, r) in sorted(rows.items())]
+        )
+        + "\n"
+    )
 
 
 def configuration() -> str:
     """Return the page of configuration keys."""
     from bot.config import keys
 
-    lines = ["# Configuration: `mayday.toml`\n", "Each key may also be set as `MAYDAY__SECTION__KEY` in the environment.\n"]
+    lines = [
+        "# Configuration: `mayday.toml`\n",
+        "Each key may also be set as `MAYDAY__SECTION__KEY` in the environment.\n",
+    ]
     lines += ["| key | default | meaning |", "|---|---|---|"]
     for path, field in keys():
         kind = field.annotation
@@ -67,9 +76,10 @@ def configuration() -> str:
 
 def commands() -> str:
     """Return the page of commands: the terminal's, and what `/incident` knows."""
+    from typer.main import get_command
+
     from bot.cli.main import COMMANDS, app
     from bot.grammar import COMMANDS as SLACK
-    from typer.main import get_command
 
     root = get_command(app)
     lines = ["# Commands\n", "## At the terminal\n"]
@@ -81,14 +91,19 @@ def commands() -> str:
         inner = command.commands if isinstance(command, click.Group) else {}
         if inner:
             for sub, each in inner.items():
-                lines += [f"- `mayday {name} {sub}`: {(each.help or '').strip().splitlines()[0]}", *options(each)]
+                lines += [
+                    f"- `mayday {name} {sub}`: {(each.help or '').strip().splitlines()[0]}",
+                    *options(each),
+                ]
             lines.append("")
         elif command is not None:
             lines += [*options(command), ""]
     lines += ["## In Slack\n"]
     for spoken in SLACK:
         lines += [f"### `/{spoken.name}`\n", "| usage | meaning |", "|---|---|"]
-        lines += [f"| `/{spoken.name} {cell(verb.usage)}` | {cell(verb.summary)} |" for verb in spoken.verbs] + [""]
+        lines += [
+            f"| `/{spoken.name} {cell(verb.usage)}` | {cell(verb.summary)} |" for verb in spoken.verbs
+        ] + [""]
     return HEAD + "\n".join(lines).rstrip() + "\n"
 
 
@@ -108,7 +123,12 @@ def tables() -> str:
 
     lines = ["# Tables and views\n", "Times are UTC. Views of the live copy carry the same names.\n"]
     for table in describe():
-        lines += [f"## `{table.name}`\n", table.comment + "\n", "| column | type | meaning |", "|---|---|---|"]
+        lines += [
+            f"## `{table.name}`\n",
+            table.comment + "\n",
+            "| column | type | meaning |",
+            "|---|---|---|",
+        ]
         lines += [f"| `{c.name}` | {c.type} | {cell(c.comment)} |" for c in table.columns] + [""]
     return HEAD + "\n".join(lines).rstrip() + "\n"
 

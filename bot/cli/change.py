@@ -28,7 +28,9 @@ def record(
     version: Annotated[str, typer.Option(help="What it was changed to, for example a version or a flag")],
     at: Annotated[str | None, typer.Option(help="When, ISO 8601 [default: now]")] = None,
     note: Annotated[str | None, typer.Option(help="A sentence about it")] = None,
-    change_id: Annotated[str | None, typer.Option("--id", help="An id of your own: the same id is recorded once")] = None,
+    change_id: Annotated[
+        str | None, typer.Option("--id", help="An id of your own: the same id is recorded once")
+    ] = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
     state: StateOption = None,

@@ -11,8 +11,14 @@ from rich.console import Console
 
 from storage.layout import Layout
 
-ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", help="Configuration file [default: ./mayday.toml if there is one]")]
-StateOption = Annotated[Path | None, typer.Option("--state", help="State directory [default: state.directory of the configuration]")]
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="Configuration file [default: ./mayday.toml if there is one]"),
+]
+StateOption = Annotated[
+    Path | None,
+    typer.Option("--state", help="State directory [default: state.directory of the configuration]"),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts")]
 
 

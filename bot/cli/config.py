@@ -16,7 +16,9 @@ from bot.cli.common import ConfigOption, JsonOption, console
 from bot.config import DEFAULT_FILE, Config, keys, read
 from models.errors import BadInput
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Show, explain or write the configuration.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Show, explain or write the configuration."
+)
 
 STARTER = """# Mayday's configuration. Every key has a default; `mayday config schema` lists them all.
 # Secrets never stand here: sections name a file or an environment variable that holds them.
@@ -67,7 +69,9 @@ def show(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     for path, field in keys():
         value = _value(loaded, path)
         if not isinstance(value, BaseModel):
-            table.add_row(path, json.dumps(to_jsonable_python(value)), _source(path, given), field.description or "")
+            table.add_row(
+                path, json.dumps(to_jsonable_python(value)), _source(path, given), field.description or ""
+            )
     console().print(table)
 
 

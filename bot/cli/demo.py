@@ -15,11 +15,21 @@ from storage.layout import Layout
 
 
 def demo(
-    headless: Annotated[bool, typer.Option("--headless", help="Play the story by itself and exit 0 only if every step happened")] = False,
+    headless: Annotated[
+        bool,
+        typer.Option("--headless", help="Play the story by itself and exit 0 only if every step happened"),
+    ] = False,
     as_json: JsonOption = False,
-    state: Annotated[Path, typer.Option(help="State directory; what an earlier demo left there is removed")] = Path("mayday-state/demo"),
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the workspace's page; 0 takes a free one")] = 0,
-    fault_after: Annotated[float, typer.Option(min=0, help="Seconds until the bad release goes out by itself; 0 leaves it to you")] = 30.0,
+    state: Annotated[
+        Path, typer.Option(help="State directory; what an earlier demo left there is removed")
+    ] = Path("mayday-state/demo"),
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the workspace's page; 0 takes a free one")
+    ] = 0,
+    fault_after: Annotated[
+        float,
+        typer.Option(min=0, help="Seconds until the bad release goes out by itself; 0 leaves it to you"),
+    ] = 30.0,
 ) -> None:
     """Open the demo: a small clinic, a local workspace, a fault that can be switched on."""
     from bot.demo import Demo, play
@@ -34,9 +44,15 @@ def demo(
         show.start()
         if headless:
             story = play(show)
-            print(json.dumps(story) if as_json else "\n".join(f"{name}: {value}" for name, value in story.items()))
+            print(
+                json.dumps(story)
+                if as_json
+                else "\n".join(f"{name}: {value}" for name, value in story.items())
+            )
             return
-        out.print("Open that address and choose #incidents. Try `/incident help`, and press Acknowledge when a card comes.")
+        out.print(
+            "Open that address and choose #incidents. Try `/incident help`, and press Acknowledge when a card comes."
+        )
         if fault_after:
             out.print(f"A bad release of billing goes out in {fault_after:.0f} s. Ctrl-C ends everything.")
             if not stop.wait(fault_after):

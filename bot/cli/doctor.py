@@ -23,7 +23,9 @@ def doctor(as_json: JsonOption = False, config: ConfigOption = None, state: Stat
     if as_json:
         print(json.dumps([asdict(each) for each in findings], indent=2))
     else:
-        table = Table("", "about", "what was found", "what to do", box=None, pad_edge=False, header_style="bold")
+        table = Table(
+            "", "about", "what was found", "what to do", box=None, pad_edge=False, header_style="bold"
+        )
         for each in findings:
             table.add_row(_SIGNS[each.state], each.subject, each.sentence, each.remedy)
         console().print(table)

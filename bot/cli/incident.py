@@ -17,7 +17,9 @@ from storage.client import StoreClient
 
 
 def incident(
-    words: Annotated[list[str] | None, typer.Argument(help="declare|ack|status|note|sev|resolve|close|list|show|help ...")] = None,
+    words: Annotated[
+        list[str] | None, typer.Argument(help="declare|ack|status|note|sev|resolve|close|list|show|help ...")
+    ] = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
     state: StateOption = None,
@@ -50,9 +52,26 @@ def _open_ids(client: StoreClient) -> list[str]:
 def _show(outcome: dict[str, Any], *, listing: bool) -> None:
     out = console()
     if listing and outcome["ok"]:
-        table = Table("id", "severity", "status", "since", "service", "title", box=None, pad_edge=False, header_style="bold")
+        table = Table(
+            "id",
+            "severity",
+            "status",
+            "since",
+            "service",
+            "title",
+            box=None,
+            pad_edge=False,
+            header_style="bold",
+        )
         for each in outcome.get("incidents", []):
-            table.add_row(each["id"], f"SEV{each['severity']}", each["status"], local(each["detected_at"]), each["service"], each["title"])
+            table.add_row(
+                each["id"],
+                f"SEV{each['severity']}",
+                each["status"],
+                local(each["detected_at"]),
+                each["service"],
+                each["title"],
+            )
         out.print(table if outcome.get("incidents") else "No incidents.")
         return
     out.print(outcome["message"])

@@ -28,7 +28,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "stream": ("run", "Turn spooled lines into facts (process 2)"),
     "command": ("run", "Keep the database, decide, talk to Slack (process 3)"),
     "status": ("status", "Say what runs, how far behind it is, and which incidents are open"),
-    "doctor": ("doctor", "Check configuration, keys, ports, tokens, disk and clock, and say how to mend what is wrong"),
+    "doctor": (
+        "doctor",
+        "Check configuration, keys, ports, tokens, disk and clock, and say how to mend what is wrong",
+    ),
     "incident": ("incident", "Declare, acknowledge, follow and resolve incidents"),
     "change": ("change", "Record that a service was changed"),
     "sql": ("sql", "Ask the database"),
@@ -71,11 +74,15 @@ class LazyGroup(TyperGroup):
 
 def _only_listing(ctx: click.Context) -> bool:
     """Say whether the help page of the whole program is being made (no command's own parameters are needed)."""
-    return bool(ctx.meta.get("mayday.listing")) or not ctx.protected_args and not ctx.args
+    return bool(ctx.meta.get("mayday.listing")) or (not ctx.protected_args and not ctx.args)
 
 
 app = typer.Typer(
-    cls=LazyGroup, add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False,
+    cls=LazyGroup,
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
     help="Mayday reads every log line, opens the incident in Slack, and drives the people who end it.",
 )
 
@@ -89,7 +96,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code; never raises for anything a person can cause."""
     try:
         command = get_command(app)
-        result = command.main(args=list(sys.argv[1:] if arguments is None else arguments), prog_name="mayday", standalone_mode=False)
+        result = command.main(
+            args=list(sys.argv[1:] if arguments is None else arguments),
+            prog_name="mayday",
+            standalone_mode=False,
+        )
         return result if isinstance(result, int) else 0
     except (typer.Exit, click.exceptions.Exit) as error:
         return error.exit_code
@@ -105,7 +116,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `mayday sql ... | head` is no fault
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception as error:  # noqa: BLE001 (the edge of the program: the text may quote data, so only its class is shown)
+    except Exception as error:
         if os.environ.get("MAYDAY_DEBUG") == "tracebacks":
             raise
         return _say(

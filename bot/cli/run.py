@@ -10,7 +10,6 @@ import typer
 
 from bot.cli.common import ConfigOption, StateOption, console, setting
 from models.clock import system_clock
-from models.errors import BadInput
 
 
 def stop_event() -> threading.Event:
@@ -30,11 +29,16 @@ def up(config: ConfigOption = None, state: StateOption = None) -> None:
     supervisor = Supervisor(known.layout, known.config.up, mayday_commands(known.arguments), out.print)
     stop = stop_event()
     supervisor.start()
-    out.print(f"Mayday is up ({', '.join(f'{name} {pid}' for name, pid in supervisor.pids.items())}). Ctrl-C stops it.")
+    out.print(
+        f"Mayday is up ({', '.join(f'{name} {pid}' for name, pid in supervisor.pids.items())}). Ctrl-C stops it."
+    )
     supervisor.run(stop.wait)
 
 
-Listen = Annotated[str | None, typer.Option(help="HOST:PORT to listen on, or `off` [default: the configuration's]", metavar="HOST:PORT")]
+Listen = Annotated[
+    str | None,
+    typer.Option(help="HOST:PORT to listen on, or `off` [default: the configuration's]", metavar="HOST:PORT"),
+]
 
 
 def receive(
@@ -48,7 +52,9 @@ def receive(
     from bot.processes import run_receive_process
 
     known = setting(config, state)
-    listeners: dict[str, Any] = {name: value for name, value in (("forward", forward), ("http", http), ("otlp", otlp)) if value}
+    listeners: dict[str, Any] = {
+        name: value for name, value in (("forward", forward), ("http", http), ("otlp", otlp)) if value
+    }
     run_receive_process(known.config, known.layout, system_clock, stop_event(), listeners)
 
 
@@ -66,17 +72,3 @@ def command(config: ConfigOption = None, state: StateOption = None) -> None:
 
     known = setting(config, state)
     run_command_process(known.config, known.layout, system_clock, stop_event())
-
-
-def address(value: str, option: str) -> tuple[str, int] | None:
-    """Return host and port of HOST:PORT, None for `off`; raises `BadInput`.
-
-    >>> address("127.0.0.1:24224", "--forward"), address("off", "--http")
-    (('127.0.0.1', 24224), None)
-    """
-    if value == "off":
-        return None
-    host, colon, port = value.rpartition(":")
-    if not colon or not host or not port.isdigit() or int(port) > 65535:
-        raise BadInput(f"{option} takes HOST:PORT or `off`", hint="For example 127.0.0.1:24224; port 0 takes a free one")
-    return host.strip("[]"), int(port)

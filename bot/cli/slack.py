@@ -6,7 +6,9 @@ import typer
 
 from bot.cli.common import ConfigOption, StateOption, console, setting
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Connect a Slack workspace, or check the connection.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Connect a Slack workspace, or check the connection."
+)
 
 
 @app.command()
@@ -34,5 +36,10 @@ def check(config: ConfigOption = None, state: StateOption = None) -> None:
 
     known = setting(config, state)
     raise typer.Exit(
-        run_check(console=console(), layout=known.layout, settings=known.config.slack, operators=known.config.operators)
+        run_check(
+            console=console(),
+            layout=known.layout,
+            settings=known.config.slack,
+            operators=known.config.operators,
+        )
     )

@@ -20,8 +20,8 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help="Look into th
 @app.command()
 def info(as_json: JsonOption = False, config: ConfigOption = None, state: StateOption = None) -> None:
     """Show segments, offsets, duplicates, damage and quarantine."""
-    from stream.spool import spool_info
     from storage.seal import KeyRing
+    from stream.spool import spool_info
 
     layout = state_layout(config, state)
     found = to_jsonable_python(spool_info(layout.spool, KeyRing.load(layout, create=False)))
@@ -30,21 +30,26 @@ def info(as_json: JsonOption = False, config: ConfigOption = None, state: StateO
         return
     table = Table("what", "value", box=None, pad_edge=False, header_style="bold")
     for name, value in found.items():
-        table.add_row(name.replace("_", " "), json.dumps(value) if isinstance(value, list | dict) else str(value))
+        table.add_row(
+            name.replace("_", " "), json.dumps(value) if isinstance(value, list | dict) else str(value)
+        )
     console().print(table)
 
 
 @app.command()
 def export(
-    out: Annotated[Path | None, typer.Option("--out", help="File to write [default: standard output]")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="File to write [default: standard output]")
+    ] = None,
     config: ConfigOption = None,
     state: StateOption = None,
 ) -> None:
     """Print the stored records as JSON lines. They are raw: the export is recorded, and a file is made with mode 0600."""
+    from stream.export import export_records
+
     from bot.processes import record_export
     from models.clock import system_clock
     from storage.seal import KeyRing
-    from stream.export import export_records
 
     layout = state_layout(config, state)
     ring = KeyRing.load(layout, create=False)

@@ -10,18 +10,22 @@ from typing import Annotated, Any
 import typer
 from pydantic_core import to_jsonable_python
 from rich.table import Table
+from storage.questions import QUESTIONS
 
 from bot.cli.common import ConfigOption, JsonOption, StateOption, console, state_layout
 from models.errors import BadInput
 from storage.client import StoreClient
-from storage.questions import QUESTIONS
 
 
 def sql(
     query: Annotated[str | None, typer.Argument(help="One SELECT over the published views")] = None,
-    question: Annotated[str | None, typer.Option("--question", "-q", help="Run a named question instead (see --list)")] = None,
+    question: Annotated[
+        str | None, typer.Option("--question", "-q", help="Run a named question instead (see --list)")
+    ] = None,
     list_questions: Annotated[bool, typer.Option("--list", help="List the named questions")] = False,
-    attach: Annotated[bool, typer.Option("--attach", help="Print the lines that open the live copy in any DuckDB client")] = False,
+    attach: Annotated[
+        bool, typer.Option("--attach", help="Print the lines that open the live copy in any DuckDB client")
+    ] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV")] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
@@ -29,13 +33,17 @@ def sql(
 ) -> None:
     """Ask the database. Answers are as fresh as the last commit; times are UTC in JSON and CSV, local in tables."""
     if sum((query is not None, question is not None, list_questions, attach)) != 1:
-        raise BadInput("give exactly one of a query, --question NAME, --list or --attach", hint='For example `mayday sql "FROM incident"`')
+        raise BadInput(
+            "give exactly one of a query, --question NAME, --list or --attach",
+            hint='For example `mayday sql "FROM incident"`',
+        )
     if list_questions:
         _list(as_json)
         return
     layout = state_layout(config, state)
     if attach:
         from storage.publish import attach_lines
+
         from storage.seal import KeyRing
 
         print(attach_lines(layout, KeyRing.load(layout, create=False)))

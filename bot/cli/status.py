@@ -26,10 +26,18 @@ def status(as_json: JsonOption = False, config: ConfigOption = None, state: Stat
         table = Table("process", "state", "pid", "details", box=None, pad_edge=False, header_style="bold")
         for name in PROCESSES:
             each = found["processes"][name]
-            details = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in each["details"].items() if not isinstance(value, dict | list))
+            details = ", ".join(
+                f"{key.replace('_', ' ')} {value}"
+                for key, value in each["details"].items()
+                if not isinstance(value, dict | list)
+            )
             table.add_row(name, "up" if each["up"] else "DOWN", str(each["pid"] or ""), details)
         console().print(table)
-        console().print(f"open incidents: {found['open_incidents']}" if found["open_incidents"] is not None else "open incidents: unknown")
+        console().print(
+            f"open incidents: {found['open_incidents']}"
+            if found["open_incidents"] is not None
+            else "open incidents: unknown"
+        )
     if not all(each["up"] for each in found["processes"].values()):
         raise typer.Exit(1)
 
@@ -54,7 +62,11 @@ def gather(layout: Layout) -> dict[str, Any]:
         else:
             details = read_status(layout, name)
             up = up or _alive(details.get("pid"))
-        processes[name] = {"up": up, "pid": pids.get(name) or details.get("pid"), "details": {k: v for k, v in details.items() if k != "pid"}}
+        processes[name] = {
+            "up": up,
+            "pid": pids.get(name) or details.get("pid"),
+            "details": {k: v for k, v in details.items() if k != "pid"},
+        }
     return {"processes": processes, "open_incidents": open_incidents}
 
 
@@ -84,4 +96,6 @@ def whoami(config: ConfigOption = None, state: StateOption = None) -> None:
         )
         raise typer.Exit(1)
     roles = ", ".join(role.value for role in operator.roles)
-    console().print(f"You are {operator.name} ({operator.id}; {roles}), because the Unix user id {os.getuid()} stands in that entry of mayday.toml.")
+    console().print(
+        f"You are {operator.name} ({operator.id}; {roles}), because the Unix user id {os.getuid()} stands in that entry of mayday.toml."
+    )

@@ -53,15 +53,28 @@ class Clinic:
         for name in SERVICES:
             self._processes.append(
                 subprocess.Popen(
-                    [sys.executable, "-m", "examples.clinic.service", name, "--ports", json.dumps(self.ports),
-                     "--logs", str(self.logs), "--for", str(self.seconds)],
-                    stdin=subprocess.DEVNULL, cwd=Path(__file__).parents[2],
-                )  # fmt: skip
+                    [
+                        sys.executable,
+                        "-m",
+                        "examples.clinic.service",
+                        name,
+                        "--ports",
+                        json.dumps(self.ports),
+                        "--logs",
+                        str(self.logs),
+                        "--for",
+                        str(self.seconds),
+                    ],
+                    stdin=subprocess.DEVNULL,
+                    cwd=Path(__file__).parents[2],
+                )
             )
         for name in SERVICES:
             self._await(name)
         for number in range(4):
-            patient = threading.Thread(target=self._visit, args=(random.Random(self.rng.random() + number),), daemon=True)
+            patient = threading.Thread(
+                target=self._visit, args=(random.Random(self.rng.random() + number),), daemon=True
+            )
             patient.start()
             self._patients.append(patient)
 

@@ -95,13 +95,17 @@ class Service:
         return 200
 
     def _records(self, path: str) -> int:
-        self.log.write("INFO", f"query finished, {self.rng.randint(1, 90)} rows in {self.rng.randint(1, 12)} ms")
+        self.log.write(
+            "INFO", f"query finished, {self.rng.randint(1, 90)} rows in {self.rng.randint(1, 12)} ms"
+        )
         if self.rng.random() < 0.01:
             self.log.write("WARN", f"slow query, {self.rng.randint(400, 900)} ms")
         return 200 if path else 404
 
     def _inference(self, _path: str) -> int:
-        self.log.write("INFO", f"inference finished, batch {self.rng.randint(1, 8)}, {self.rng.randint(20, 90)} ms")
+        self.log.write(
+            "INFO", f"inference finished, batch {self.rng.randint(1, 8)}, {self.rng.randint(20, 90)} ms"
+        )
         return 200
 
     def _billing(self, path: str) -> int:
@@ -156,7 +160,9 @@ def main() -> None:
     die_with_parent()
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
-    service = Service(options.name, options.ports, Log(options.name, options.logs), random.Random(options.name))
+    service = Service(
+        options.name, options.ports, Log(options.name, options.logs), random.Random(options.name)
+    )
     server = ThreadingHTTPServer(("127.0.0.1", options.ports[options.name]), handler(service))
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()

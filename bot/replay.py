@@ -1,0 +1,278 @@
+"""`mayday replay`: log files through the whole flow as fast as it goes, by the time that stands in the lines.
+
+Files are read in slices of at most two seconds of log time (or 2,000 lines), merged over all files by time, and become
+blocks as the receiver would have written them; a tick stands every five seconds of log time, so that silence is noticed.
+The clock of the command center is the time of the newest line so far: an incident is opened when the log says it would
+have been. State is a temporary directory with a key of its own and goes with the run.
+"""
+
+from __future__ import annotations
+
+import gzip
+import heapq
+import json
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from bot.config import Config
+from models.clock import FrozenClock
+from models.errors import BadInput
+from storage.layout import Layout
+from storage.records import ChangeMarkerKind, Incident
+from stream.decode import decode
+from stream.spool import Block, Entry, Kind, Position
+
+SLICE_NS = 2 * 10**9
+SLICE_LINES = 2000
+TICK_NS = 5 * 10**9
+MOST_TICKS = 720  # an hour without a line: what is silent by then is known to be
+
+
+class Slice(NamedTuple):
+    """Lines of one file that belong to about the same time; `at_ns` is the newest of their times."""
+
+    at_ns: int
+    source: str
+    raw: bytes
+    lines: int
+
+
+class ReplayedChange(BaseModel):
+    """One line of the file given with `--changes`."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")
+    service: str = Field(min_length=1, max_length=200)
+    time: AwareDatetime
+    kind: ChangeMarkerKind = ChangeMarkerKind.DEPLOY
+    version: str = Field(default="unknown", max_length=200)
+    note: str = Field(default="", max_length=2000)
+
+
+@dataclass
+class Summary:
+    """What one run saw; `seconds` is wall time."""
+
+    files: int = 0
+    lines: int = 0
+    templates: int = 0
+    seconds: float = 0.0
+    incidents: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def lines_per_second(self) -> float:
+        return self.lines / self.seconds if self.seconds else 0.0
+
+
+def find_files(paths: Sequence[Path]) -> list[Path]:
+    """Return the files that `paths` name, directories searched through; raises `BadInput`."""
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            found += sorted(
+                each for each in path.rglob("*") if each.is_file() and not each.name.startswith(".")
+            )
+        elif path.is_file():
+            found.append(path)
+        else:
+            raise BadInput(
+                f"there is no file or directory {path.name}",
+                hint="Give log files, .gz or not, or a directory",
+            )
+    if not found:
+        raise BadInput("there are no files to read", hint="Give log files, .gz or not, or a directory")
+    return found
+
+
+def read_changes(path: Path | None) -> list[ReplayedChange]:
+    """Return the changes of a JSON-lines file in order of time; raises `BadInput` with the line at fault."""
+    if path is None:
+        return []
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise BadInput(f"{path.name} cannot be read as text", hint="--changes takes JSON lines") from None
+    changes = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            changes.append(ReplayedChange.model_validate_json(line))
+        except ValidationError as error:
+            fault = error.errors()[0]
+            where = ".".join(map(str, fault["loc"])) or "the line"
+            raise BadInput(
+                f"{path.name}, line {number}: {where}: {fault['msg'].lower()}",
+                hint="Each line is one JSON object",
+            ) from None
+    return sorted(changes, key=lambda change: change.time)
+
+
+def slices(path: Path, start_ns: int, seen: Callable[[int], None] = lambda _bytes: None) -> Iterator[Slice]:
+    """Yield the slices of one file in its order. `start_ns` stands in for the time where no line has one.
+
+    Times never go back within a file, as arrival does not. Raises `BadInput` for a broken .gz file.
+    """
+    source = path.name.removesuffix(".gz")
+    source = source.rpartition(".")[0] or source
+    newest = start_ns
+    try:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+            while chunk := file.readlines(1 << 20):
+                seen(sum(map(len, chunk)))
+                for first in range(0, len(chunk), SLICE_LINES):
+                    for part in _cut(source, chunk[first : first + SLICE_LINES], newest):
+                        newest = max(newest, part.at_ns)
+                        yield part._replace(at_ns=newest)
+    except (gzip.BadGzipFile, EOFError):
+        raise BadInput(
+            f"{path.name} is not a whole gzip file", hint="Fetch it again, or unpack what can be read"
+        ) from None
+
+
+def _cut(source: str, lines: Sequence[bytes], newest: int) -> Iterator[Slice]:
+    """Cut lines where their time has moved on by more than a slice."""
+    lines = [line for line in lines if line.strip()]
+    whole = Entry(Kind.TEXT, newest, "replay", "", source, None, {}, b"".join(lines))
+    times = [record.ts_sec * 10**9 + record.ts_nsec for record in decode(whole).records]
+    if len(times) != len(lines):  # nothing is dropped for a line that the decoder splits or joins
+        times = [max(times, default=newest)] * len(lines)
+    begin, begun, high = 0, times[0] if times else 0, 0
+    for at, moment in enumerate(times):
+        if moment - begun > SLICE_NS and at > begin:
+            yield Slice(high, source, b"".join(lines[begin:at]), at - begin)
+            begin, begun, high = at, moment, 0
+        high = max(high, moment)
+    if begin < len(lines):
+        yield Slice(high, source, b"".join(lines[begin:]), len(lines) - begin)
+
+
+def blocks(parts: Iterable[Slice]) -> Iterator[Block]:
+    """Turn slices in order of time into blocks, with ticks between."""
+    seq = 0
+    last_tick: int | None = None
+    for part in parts:
+        if last_tick is None:
+            last_tick = part.at_ns
+        missed = min((part.at_ns - last_tick) // TICK_NS, MOST_TICKS)
+        for _ in range(missed):
+            last_tick += TICK_NS
+            yield _block(seq, Entry(Kind.CONTROL, last_tick, "", "", "", None, {}, b'{"control": "tick"}'))
+            seq += 1
+        if missed == MOST_TICKS:
+            last_tick = part.at_ns
+        yield _block(seq, Entry(Kind.TEXT, part.at_ns, "replay", "", part.source, None, {}, part.raw))
+        seq += 1
+
+
+def _block(seq: int, entry: Entry) -> Block:
+    return Block(seq, entry.received_ns, (entry,), Position(0, 0, seq + 1))
+
+
+def replay(
+    config: Config,
+    paths: Sequence[Path],
+    changes: Sequence[ReplayedChange],
+    *,
+    progress: Callable[[int], None] = lambda _bytes: None,
+) -> Summary:
+    """Run `paths` through the flow and return what it saw; `progress` is told the bytes read."""
+    from bot.processes import make_gate
+    from command_center.access.operators import Directory, Operator, Role
+    from command_center.actions import RecordChange
+    from command_center.center import CommandCenter
+    from storage.database import Database
+    from storage.facts import BlockFacts
+    from storage.seal import KeyRing
+    from stream.plain import run_plain
+
+    pipeline = Operator(id="replay", name="Replayed changes", roles=(Role.AUTOMATION,))
+    summary = Summary(files=len(paths))
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="mayday-replay-") as place:
+        layout = Layout(Path(place)).prepare()
+        ring = KeyRing.load(layout, create=True)
+        gate = make_gate(config, layout)
+        clock = FrozenClock(datetime.fromtimestamp(0, UTC))
+        database = Database.open(layout, ring, clock)
+        try:
+            center = CommandCenter(
+                database, gate, Directory([*config.operators, pipeline]), config.center, clock
+            )
+            waiting = list(changes)
+            held: list[BlockFacts] = []
+            start = int(min(path.stat().st_mtime for path in paths) * 1e9)
+
+            def timed(source: Iterator[Block]) -> Iterator[Block]:
+                for block in source:
+                    now = datetime.fromtimestamp(block.received_ns / 1e9, UTC)
+                    while waiting and waiting[0].time <= now:
+                        change = waiting.pop(0)
+                        clock.at = change.time
+                        action = RecordChange(
+                            change_id=change.id,
+                            service=gate.name(change.service),
+                            kind=change.kind,
+                            version=gate.text(change.version),
+                            at=change.time,
+                            note=gate.text(change.note) if change.note else None,
+                        )
+                        center.perform(action, pipeline, cause="replay")
+                    clock.at = max(clock.at, now)
+                    yield block
+
+            def apply(facts: Sequence[BlockFacts]) -> None:
+                # Counts may wait; a signal must be judged at its own time.
+                held.extend(facts)
+                if len(held) >= 512 or any(each.signals for each in facts):
+                    center.apply(tuple(held))
+                    held.clear()
+                    center.tick(clock())
+
+            merged = heapq.merge(
+                *(_counted(slices(path, start, progress), summary) for path in paths),
+                key=lambda part: part.at_ns,
+            )
+            run_plain(timed(blocks(merged)), apply, config.stream, config.fields, gate, ring)
+            if held:
+                center.apply(tuple(held))
+            summary.incidents = [row(incident) for incident in reversed(center.incidents("all", None))]
+            summary.templates = database.read(
+                lambda reader: int(reader.execute("SELECT count(*) FROM error_pattern", []).fetchone()[0])
+            )
+        finally:
+            database.close()
+    summary.seconds = time.monotonic() - began
+    return summary
+
+
+def _counted(parts: Iterator[Slice], summary: Summary) -> Iterator[Slice]:
+    for part in parts:
+        summary.lines += part.lines
+        yield part
+
+
+def row(incident: Incident) -> dict[str, Any]:
+    """Return one incident as the scoring of a log day reads it."""
+    return {
+        "opened_at": incident.detected_at.isoformat(),
+        "service": incident.service,
+        "severity": f"SEV{incident.severity.value}",
+        "root_service": incident.root_service or incident.service,
+        "category": incident.category,
+        "suspect_change": incident.suspect_change,
+        "incident": incident.id,
+        "title": incident.title,
+    }
+
+
+def write_incidents(path: Path, summary: Summary) -> None:
+    """Write the incidents as a JSON list."""
+    path.write_text(json.dumps(summary.incidents, indent=1) + "\n", "utf-8")
