@@ -115,7 +115,7 @@ def build(scowl: Path, names: Path, towns: Path) -> list[str]:
     words |= software - excluded - place
     named = excluded | rare | place
     commonest = {word for word in ordinary if sizes[word] <= CERTAIN}
-    doubtful = (words & named) - certain - commonest
+    doubtful = (words & named) - certain - commonest - (software - excluded - place)
     return sorted(f"~{word}" if word in doubtful else word for word in words)
 
 
