@@ -44,8 +44,8 @@ def bare_miner() -> BareMiner:
     return BareMiner(None, config)
 
 
-def run_bare(texts: Sequence[str], batch: int) -> int:
-    """Feed `texts` to Drain3 and return the number of its clusters."""
+def run_bare(texts: Sequence[str], _batch: int) -> int:
+    """Feed `texts` to Drain3 one by one and return the number of its clusters."""
     miner = bare_miner()
     for text in texts:
         miner.add_log_message(text)
