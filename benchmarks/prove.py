@@ -54,8 +54,7 @@ def prove(part: str) -> int:
             last = line.strip() or last
     figure = last.replace("|", "/")
     when = f"{datetime.now(UTC):%Y-%m-%d %H:%M}"
-    row = f"| {when} | {commit()} | `python {' '.join(command)}` | {process.returncode} | {figure} |
-"
+    row = f"| {when} | {commit()} | `python {' '.join(command)}` | {process.returncode} | {figure} |\n"
     text = PROOFS.read_text("utf-8") if PROOFS.exists() else HEAD
     kept = [
         line

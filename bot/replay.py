@@ -184,14 +184,15 @@ def replay(
     progress: Callable[[int], None] = lambda _bytes: None,
 ) -> Summary:
     """Run `paths` through the flow and return what it saw; `progress` is told the bytes read."""
+    from command_center.center import CommandCenter
+    from stream.plain import run_plain
+
     from bot.processes import make_gate
     from command_center.access.operators import Directory, Operator, Role
     from command_center.actions import RecordChange
-    from command_center.center import CommandCenter
     from storage.database import Database
     from storage.facts import BlockFacts
     from storage.seal import KeyRing
-    from stream.plain import run_plain
 
     pipeline = Operator(id="replay", name="Replayed changes", roles=(Role.AUTOMATION,))
     summary = Summary(files=len(paths))

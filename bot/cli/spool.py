@@ -45,11 +45,10 @@ def export(
     state: StateOption = None,
 ) -> None:
     """Print the stored records as JSON lines. They are raw: the export is recorded, and a file is made with mode 0600."""
-    from stream.export import export_records
-
     from bot.processes import record_export
     from models.clock import system_clock
     from storage.seal import KeyRing
+    from stream.export import export_records
 
     layout = state_layout(config, state)
     ring = KeyRing.load(layout, create=False)
