@@ -12,20 +12,27 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import duckdb
+import pyarrow as pa
 
 from models.clock import Clock
+from storage import anchors
+from storage.anchors import Anchor, AuditReport
+from storage.catalog import create_views
 from storage.datakeys import data_key
 from storage.engine import Connection, attach, lock_engine, name, open_engine, put_in_place, sync_file, typed
 from storage.errors import DatabaseBusy, DatabaseClosed, DatabaseDamaged
 from storage.layout import Layout
 from storage.migrate import Migration, pending, read_migrations, run
+from storage.publish import Publisher
+from storage.sandbox import Param, Sandbox
 from storage.seal import KeyRing
+from storage.segments import Segments, load_keys, prepare
 from storage.settings import StorageSettings
 from storage.transaction import Reader, Transaction
 from storage.writer import Writer
@@ -45,13 +52,18 @@ class Database:
         clock: Clock,
         settings: StorageSettings,
         lock: int,
+        epochs: list[int],
     ) -> None:
-        self.layout, self.ring, self.clock, self.settings = layout, ring, clock, settings
+        self.layout, self.clock, self.settings = layout, clock, settings
         self._connection, self._lock = connection, lock
         self._cursors = threading.Lock()
-        self._changes = 0
-        self._last_commit: datetime | None = None
-        self.urgent = threading.Event()  # set when an incident was written: publish soon
+        self._changes, self._published = 0, -1
+        self._published_at: datetime | None = None
+        self.urgent = threading.Event()  # an incident has changed since the last publication
+        self._signing = anchors.signing_key(layout)
+        self.segments = Segments(self, epochs)
+        self._publisher = Publisher(self, ring, epochs)
+        self._sandbox = Sandbox(self)
         self._writer = Writer(self.cursor(), clock, self._committed)
 
     @classmethod
@@ -77,8 +89,11 @@ class Database:
         try:
             connection = open_engine(layout.temporary, threads=settings.threads, memory_mb=settings.memory_mb)
             _attach_ops(connection, layout, ring, migrations, clock)
+            epochs = load_keys(connection, layout, ring)
+            prepare(connection, layout, epochs)
+            create_views(connection, layout.segments, epochs)
             lock_engine(connection, layout.store, layout.live.parent)
-            return cls(connection, layout, ring, clock, settings, lock)
+            return cls(connection, layout, ring, clock, settings, lock, epochs)
         except BaseException:
             if connection is not None:
                 connection.close()
@@ -113,10 +128,47 @@ class Database:
         finally:
             cursor.close()  # ends the transaction too
 
-    @property
-    def changes(self) -> int:
-        """Commits that changed something since the database was opened."""
-        return self._changes
+    def query(self, sql: str, params: Mapping[str, Param] | None = None) -> pa.Table:
+        """Run one ad-hoc SELECT over the published views, as fresh as the last commit; see `storage.sandbox`.
+        """
+        return self._sandbox.query(sql, params)
+
+    def publish(self) -> bool:
+        """Bring the live copy up to date; False when nothing was committed since the last time."""
+        changes = self._changes  # before the snapshot: what comes in meanwhile is published next time
+        if changes == self._published and self.layout.live.exists():
+            return False
+        self.urgent.clear()
+        self._publisher.publish()
+        self._published, self._published_at = changes, self.clock()
+        return True
+
+    def anchor(self) -> Anchor | None:
+        """Sign the head of the audit chain and write it outside the database; None when it has not moved."""
+        return self.write(lambda tx: anchors.make_anchor(tx, self.layout, self._signing))
+
+    def verify_audit(self) -> AuditReport:
+        """Check the audit chain and its anchors."""
+        return self.read(lambda reader: anchors.verify(reader, self.layout, self._signing.public_key()))
+
+    def status(self) -> dict[str, Any]:
+        """Return figures about the store for `mayday status`; times are ISO 8601 in UTC."""
+        open_incidents, blocks = self.read(
+            lambda reader: (
+                reader.execute("SELECT count(*) FROM incident WHERE status NOT IN ('resolved', 'closed')")[0][
+                    0
+                ],
+                reader.execute("SELECT max(block), max(applied_at) FROM applied")[0],
+            )
+        )
+        return {
+            "open_incidents": int(open_incidents),
+            "newest_block": blocks[0],
+            "applied_at": blocks[1].isoformat() if blocks[1] else None,
+            "published_at": self._published_at.isoformat() if self._published_at else None,
+            "waiting_writes": self._writer.waiting,
+            "database_bytes": self.layout.database.stat().st_size,
+        }
 
     @property
     def healthy(self) -> bool:
@@ -124,11 +176,6 @@ class Database:
         if not self._writer.alive:
             return False
         return self.read(lambda reader: reader.execute("SELECT 1")) == [(1,)]
-
-    @property
-    def waiting(self) -> int:
-        """Pieces of work that wait for the writer."""
-        return self._writer.waiting
 
     def close(self) -> None:
         """Finish what is queued, fold in the write-ahead log and let go of the file."""
@@ -147,7 +194,6 @@ class Database:
 
     def _committed(self, tables: set[str]) -> None:
         self._changes += 1
-        self._last_commit = self.clock()
         if not tables.isdisjoint(("incident", "incident_event")):
             self.urgent.set()
 

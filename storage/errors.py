@@ -97,6 +97,12 @@ class SegmentDamaged(StoreError):
     remedy = "Restore the file by name from a backup; segments never change, so any copy will do."
 
 
+class NotAllowed(StoreError):
+    code = "not_allowed"
+    meaning = "This person, or this Unix user, may not do that."
+    remedy = "`mayday whoami` says who you are here; an entry under [[operators]] in mayday.toml gives rights."
+
+
 class BadPayload(StoreError):
     code = "bad_payload"
     meaning = "What came over the socket is not what the protocol allows."

@@ -8,7 +8,7 @@ the socket.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -85,3 +85,12 @@ class BlockFacts(_Fact):
     def admit(cls, raw: str | bytes, gate: Any) -> BlockFacts:
         """Validate JSON from the socket; `gate(text) -> SafeText` looks at every text again."""
         return cls.model_validate_json(raw, context={"admit": gate})
+
+
+class Applied(NamedTuple):
+    """What became of a number of reports: applied now, ignored because known, and the incidents that changed.
+    """
+
+    new: int
+    ignored: int
+    incidents: tuple[str, ...] = ()
