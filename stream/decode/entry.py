@@ -1,0 +1,57 @@
+"""Decoding of one spooled entry, whatever it is. Never raises for what an entry holds: that becomes a reason."""
+
+from __future__ import annotations
+
+from stream.decode.compression import decompress
+from stream.decode.forward import decode_entries, decode_message
+from stream.decode.json_body import decode_json
+from stream.decode.limits import DecodeLimits
+from stream.decode.otlp import decode_otlp
+from stream.decode.record import Decoded, LogRecord, Undecodable
+from stream.decode.text_lines import decode_text
+from stream.spool.entry import Entry, Kind
+
+PARTIAL = "partly_decoded"  # some entries of a message were usable, others not
+_LIMITS = DecodeLimits()
+_MSGPACK = frozenset({"application/msgpack", "application/x-msgpack", "application/vnd.msgpack"})
+
+
+def decode(entry: Entry, limits: DecodeLimits = _LIMITS) -> Decoded:
+    """Decode `entry`: its records, a reason for quarantine, or a message of another signal.
+
+    Control entries hold no records. A record without a time gets the entry's receive time and says so in `flags`.
+    """
+    received = divmod(entry.received_ns, 10**9)
+    try:
+        if entry.kind == Kind.FORWARD:
+            records, whole, signals = decode_message(entry.raw, limits, received)
+            return Decoded(records, None if whole else PARTIAL, signals)
+        if entry.kind == Kind.HTTP:
+            records, whole = _http(entry, limits, received)
+        elif entry.kind == Kind.OTLP:
+            records, whole = decode_otlp(_body(entry, limits), limits, received), True
+        elif entry.kind == Kind.TEXT:
+            records, whole = decode_text(_body(entry, limits), limits, received)
+        else:
+            return Decoded([])
+    except Undecodable as reason:
+        return Decoded([], reason.detail)
+    return Decoded(records, None if whole else PARTIAL)
+
+
+def _body(entry: Entry, limits: DecodeLimits) -> bytes:
+    return decompress(
+        entry.raw, entry.headers.get("content-encoding", "").strip().lower(), limits.decoded_bytes
+    )
+
+
+def _http(entry: Entry, limits: DecodeLimits, received: tuple[int, int]) -> tuple[list[LogRecord], bool]:
+    body = _body(entry, limits)
+    kind = entry.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind in _MSGPACK:
+        return decode_entries(body, limits, received)
+    if kind.startswith("text/"):
+        return decode_text(body, limits, received)
+    if kind in ("application/octet-stream", "") and body[:1] and body[:1] not in b"[{ \t\r\n":
+        raise Undecodable("unknown_type")
+    return decode_json(body, limits, received)

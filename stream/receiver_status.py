@@ -1,0 +1,133 @@
+"""What the receiver says about itself in `run/receiver.json`, for `mayday status`: numbers, and the agents' names sealed.
+
+Written whole and renamed into place at every tick; a file that is older than a few ticks belongs to a receiver that died.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from storage.layout import Layout
+from storage.seal import KeyRing
+from stream.receivers.metrics import ACK_BOUNDS_MS, AgentCounters, Metrics
+
+_CONTEXT = b"receiver status"
+_AGENTS: TypeAdapter[dict[str, AgentCounters]] = TypeAdapter(dict[str, AgentCounters])
+
+
+class ReceiverStatus(BaseModel):
+    """State of one receiver process since its start. Bytes as received."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    state: str = Field(description="receiving, stopping or stopped")
+    pid: int = Field(description="Process id")
+    started_at: AwareDatetime = Field(description="When it was ready")
+    written_at: AwareDatetime = Field(description="When this was written")
+    listeners: dict[str, str] = Field(description="Address of each listener by name")
+    has_room: bool = Field(description="Whether clients are read from")
+    no_room: str | None = Field(description="Why not")
+    open_connections: int = Field(description="Connections that are open now")
+    connections: int = Field(description="Connections that were ever open")
+    messages: int = Field(description="Messages and bodies received")
+    bytes: int = Field(description="Their bytes")
+    duplicates: int = Field(description="Messages that were acknowledged again and not stored again")
+    non_log: int = Field(description="Messages that carry metrics or traces")
+    in_flight_bytes: int = Field(description="Bytes received and not yet durable")
+    most_in_flight_bytes: int = Field(description="The most that ever were")
+    not_stored: int = Field(description="Messages that the spool refused; they were not acknowledged")
+    failed_handshakes: int = Field(
+        description="Wrong keys, passwords and tokens, and handshakes that did not end in time"
+    )
+    refused: dict[str, int] = Field(description="Connections and requests that were refused, by reason")
+    statuses: dict[int, int] = Field(description="HTTP answers by status")
+    ack_p99_ms: int | None = Field(
+        description="99 % of acknowledgements took at most this long; None before the first"
+    )
+    agents: int = Field(description="Agents that were heard")
+    agents_sealed: str = Field(description="Their counters by name, sealed")
+
+
+def status_path(layout: Layout) -> Path:
+    """Where the status stands."""
+    return layout.run / "receiver.json"
+
+
+def make_status(
+    metrics: Metrics, ring: KeyRing, *, state: str, started_at: datetime, at: datetime, listeners: dict[str, str],
+    no_room: str | None, in_flight: int, most_in_flight: int,
+) -> ReceiverStatus:  # fmt: skip
+    """Put the status together; pure but for the seal's nonce."""
+    agents = metrics.agents.values()
+    plain = _AGENTS.dump_json({_printable(name): counters for name, counters in metrics.agents.items()})
+    return ReceiverStatus(
+        state=state,
+        pid=os.getpid(),
+        started_at=started_at,
+        written_at=at,
+        listeners=listeners,
+        has_room=no_room is None,
+        no_room=no_room,
+        open_connections=metrics.open_connections,
+        connections=metrics.connections,
+        messages=sum(agent.messages for agent in agents),
+        bytes=sum(agent.bytes for agent in agents),
+        duplicates=sum(agent.duplicates for agent in agents),
+        non_log=sum(agent.non_log for agent in agents),
+        in_flight_bytes=in_flight,
+        most_in_flight_bytes=most_in_flight,
+        not_stored=metrics.not_stored,
+        failed_handshakes=metrics.failed_handshakes,
+        refused=dict(metrics.refused),
+        statuses=dict(metrics.statuses),
+        ack_p99_ms=ack_quantile(metrics.ack_ms, 0.99),
+        agents=len(metrics.agents),
+        agents_sealed=base64.b64encode(ring.seal("receiver-status").seal(plain, _CONTEXT)).decode(),
+    )
+
+
+def ack_quantile(counts: list[int], share: float) -> int | None:
+    """Return the bound in ms below which `share` of the acknowledgements were, None without any.
+
+    >>> ack_quantile([99, 1] + [0] * 11, 0.99), ack_quantile([0] * 13, 0.99)
+    (1, None)
+    """
+    total, seen = sum(counts), 0
+    for at, count in enumerate(counts):
+        seen += count
+        if total and seen >= total * share:
+            return ACK_BOUNDS_MS[min(at, len(ACK_BOUNDS_MS) - 1)]
+    return None
+
+
+def write_status(layout: Layout, status: ReceiverStatus) -> None:
+    """Write the status in one step, mode 0600. Raises OSError."""
+    path = status_path(layout)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(status.model_dump_json())
+    beside.replace(path)
+
+
+def read_status(layout: Layout) -> ReceiverStatus | None:
+    """Return the status that a receiver of `layout` wrote last, None without one."""
+    try:
+        return ReceiverStatus.model_validate_json(status_path(layout).read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return None
+
+
+def agents_of(status: ReceiverStatus, ring: KeyRing) -> dict[str, AgentCounters]:
+    """Open the counters per agent; the names are raw text. Raises `SealBroken`."""
+    plain = ring.seal("receiver-status").open(base64.b64decode(status.agents_sealed), _CONTEXT)
+    return _AGENTS.validate_json(plain)
+
+
+def _printable(name: str) -> str:
+    return name.encode("utf-8", "surrogatepass").decode("utf-8", "replace")

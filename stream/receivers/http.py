@@ -1,0 +1,342 @@
+"""The HTTP receiver: bodies of log records and OTLP/HTTP logs, stored as they come.
+
+Nothing is unpacked here: body, content type and encoding go into the spool, and decoding happens behind it. 200 is answered
+only once the body is durable. "Not now" (no room, stopping, the spool failed) is 503, which agents retry; a 4xx makes them
+drop the data and is used only for what can never be taken: another path or method, no length, a body beyond the
+limit, bytes that are no HTTP. A refused request's body is read to its end and dropped, so that the answer arrives.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ssl
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+import h11
+
+from stream.receivers.address import Address
+from stream.receivers.identity import agent_name
+from stream.receivers.intake import Intake
+from stream.receivers.link import Link
+from stream.receivers.server import LinkServer
+from stream.receivers.settings import ReceiveSettings
+from stream.spool import Entry, Kind, Stored
+
+_HEAD_BYTES: Final = 16 * 1024
+_DRAIN_SECONDS: Final = 5.0
+_KEPT_HEADERS: Final = ("content-type", "content-encoding")
+_PROTOBUF: Final = frozenset({"application/x-protobuf", "application/protobuf", ""})
+OTLP_PATH: Final = "/v1/logs"
+
+
+class Token(NamedTuple):
+    """A bearer token by its digest, and the one agent that uses it, if it is one's own."""
+
+    digest: bytes
+    agent: str | None
+
+    @classmethod
+    def of(cls, secret: bytes, agent: str | None) -> Token:
+        return cls(hashlib.sha256(secret).digest(), agent)
+
+
+class _Refusal(Exception):
+    """A request that is answered without its body being taken."""
+
+    def __init__(self, status: int, sentence: str, *headers: tuple[str, str]) -> None:
+        super().__init__(sentence)
+        self.status, self.sentence, self.headers = status, sentence, headers
+
+
+class HttpLink(Link):
+    """One HTTP/1.1 connection; `paths` says which kind of entry each path takes."""
+
+    kind = "http"
+
+    def __init__(
+        self,
+        intake: Intake,
+        settings: ReceiveSettings,
+        links: set[Link],
+        scratch: bytearray,
+        paths: Mapping[str, Kind],
+        tokens: Sequence[Token],
+        waits_for_room: bool,
+    ) -> None:
+        super().__init__(intake, settings, links, scratch)
+        self.waits_for_room = waits_for_room
+        self._paths, self._tokens = paths, tokens
+        self._http = self._fresh()
+        self._body = bytearray()
+        self._request: tuple[Kind, str, str, dict[str, str]] | None = None
+        self._stopping = False
+
+    @staticmethod
+    def _fresh() -> h11.Connection:
+        return h11.Connection(h11.SERVER, max_incomplete_event_size=_HEAD_BYTES)
+
+    def opened(self) -> None:
+        self.limit_time(self._settings.idle_seconds, "idle")
+
+    def received(self, data: memoryview) -> None:
+        if self._http.our_state is h11.IDLE and self._http.their_state is h11.IDLE and self._limit_is_idle():
+            self.limit_time(self._settings.handshake_seconds, "head")
+        try:
+            self._http.receive_data(bytes(data))
+            self._events()
+        except h11.RemoteProtocolError as error:
+            self._no_http(error.error_status_hint)
+
+    def _limit_is_idle(self) -> bool:
+        return self._limit is None or self._limit[1] == "idle"
+
+    def _events(self) -> None:
+        while self.open:
+            event = self._http.next_event()
+            if event is h11.NEED_DATA or event is h11.PAUSED:
+                return
+            if isinstance(event, h11.Request):
+                self._begin(event)
+            elif isinstance(event, h11.Data):
+                self._more(event.data)
+            elif isinstance(event, h11.EndOfMessage):
+                self._whole()
+            elif isinstance(event, h11.ConnectionClosed):
+                self.close()
+                return
+
+    # -- one request ------------------------------------------------------------------------------------------
+
+    def _begin(self, request: h11.Request) -> None:
+        self.limit_time(self._settings.message_seconds, "message")
+        headers = {name.decode("latin-1"): _text(value) for name, value in request.headers}
+        try:
+            self._request = self._admit(request, headers)
+        except _Refusal as refusal:
+            self._request = None
+            self._answer(refusal.status, refusal.sentence, *refusal.headers)
+            return
+        if self._http.they_are_waiting_for_100_continue:
+            self.send(self._http.send(h11.InformationalResponse(status_code=100, headers=[])) or b"")
+
+    def _admit(self, request: h11.Request, headers: dict[str, str]) -> tuple[Kind, str, str, dict[str, str]]:
+        """Look at everything but the body; raises `_Refusal`."""
+        path = request.target.partition(b"?")[0].decode("latin-1")
+        kind = self._paths.get(path)
+        if kind is None:
+            raise _Refusal(404, f"there is nothing here; log records go to {' or '.join(self._paths)}")
+        if request.method != b"POST":
+            raise _Refusal(405, "log records are sent with POST", ("Allow", "POST"))
+        agent = self._authorised(headers)
+        if self._stopping or self._intake.stopping or not self._intake.has_room:
+            raise _Refusal(503, "not now; send again later")
+        if "content-length" not in headers and "transfer-encoding" not in headers:
+            raise _Refusal(411, "a body needs a Content-Length")
+        if int(headers.get("content-length", 0)) > self._settings.max_message_bytes:
+            raise _Refusal(413, "the body is larger than receive.max_message_bytes")
+        tag = headers.get("x-fluent-tag", "")
+        if len(tag.encode("utf-8", "surrogateescape")) > self._settings.max_tag_bytes:
+            raise _Refusal(400, "the tag is longer than receive.max_tag_bytes")
+        if (
+            kind is Kind.OTLP
+            and headers.get("content-type", "").partition(";")[0].strip().lower() not in _PROTOBUF
+        ):
+            raise _Refusal(415, "OTLP is taken as protobuf: application/x-protobuf")
+        return kind, agent, tag, {name: headers[name] for name in _KEPT_HEADERS if name in headers}
+
+    def _authorised(self, headers: dict[str, str]) -> str:
+        """Return the agent's name; raises `_Refusal` for a wrong token."""
+        named: str | None = None
+        if self._tokens:
+            scheme, _, given = headers.get("authorization", "").partition(" ")
+            digest = hashlib.sha256(given.strip().encode("utf-8", "surrogateescape")).digest()
+            fitting = [token for token in self._tokens if hmac.compare_digest(token.digest, digest)]
+            if scheme.lower() != "bearer" or not fitting:
+                self._intake.metrics.failed_handshakes += 1
+                self._intake.trouble(
+                    "wrong_token", f"http: {self._intake.alias(self.address)} sent no token or a wrong one"
+                )
+                raise _Refusal(
+                    self._settings.unauthorised_status,
+                    "the bearer token is wrong",
+                    ("WWW-Authenticate", "Bearer"),
+                )
+            named = fitting[0].agent
+        return agent_name(
+            certificate=self.certificate,
+            username=named or "",
+            hostname=headers.get("x-agent-id", ""),
+            address=self.address,
+        )
+
+    def _more(self, data: bytes | bytearray) -> None:
+        if self._request is None:
+            return  # refused: read to its end and dropped
+        if len(self._body) + len(data) > self._settings.max_message_bytes:
+            self._drop_body()
+            self._request = None
+            self._answer(413, "the body is larger than receive.max_message_bytes")
+            return
+        self._body += data
+        self._intake.budget.hold(self, len(self._body))
+
+    def _whole(self) -> None:
+        self.no_limit()
+        if self._request is None:
+            self._next()
+            return
+        kind, agent, tag, headers = self._request
+        body = bytes(self._body)
+        self._drop_body()
+        if not body:
+            self._answer(200, kind=kind)
+            self._next()
+            return
+        self.want(False)  # one request at a time: the next one waits in the kernel
+        entry = Entry(kind, self._intake.now_ns(), agent, self.peer, tag, None, headers, body)
+
+        def answer(stored: Stored | None) -> None:
+            if not self.open:
+                return
+            if stored is None:
+                self._answer(503, "not now; send again later")
+            else:
+                self._answer(200, kind=kind)
+            self._next()
+            if self.open:
+                self.want(not self._stopping)
+                self._carry_on()
+
+        self._intake.submit(entry, answer)
+
+    def _carry_on(self) -> None:
+        """Look at what of a further request had come in the same read."""
+        try:
+            self._events()
+        except h11.RemoteProtocolError as error:
+            self._no_http(error.error_status_hint)
+
+    def _drop_body(self) -> None:
+        self._body = bytearray()
+        self._intake.budget.hold(self, 0)
+
+    def _answer(
+        self, status: int, sentence: str = "", *more: tuple[str, str], kind: Kind = Kind.HTTP
+    ) -> None:
+        if self._http.our_state not in (h11.SEND_RESPONSE, h11.IDLE):
+            return
+        self._intake.metrics.statuses[status] += 1
+        if status >= 400:
+            self._intake.metrics.refused[f"http_{status}"] += 1
+        body = f"{sentence}\n".encode() if sentence else b""
+        content = "application/x-protobuf" if kind is Kind.OTLP and not body else "text/plain; charset=utf-8"
+        headers = [("Content-Length", str(len(body))), ("Content-Type", content), *more]
+        if status == 413 or self._stopping:
+            headers.append(("Connection", "close"))
+        head = self._http.send(h11.Response(status_code=status, headers=headers)) or b""
+        tail = (self._http.send(h11.Data(data=body)) or b"") if body else b""
+        self.send(head + tail + (self._http.send(h11.EndOfMessage()) or b""))
+        if status >= 400:
+            self.limit_time(_DRAIN_SECONDS, "drain")
+
+    def _next(self) -> None:
+        """Go on to the next request of this connection, or close it."""
+        self._request = None
+        if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE and not self._stopping:
+            self._http.start_next_cycle()
+            self.limit_time(self._settings.idle_seconds, "idle")
+        elif self._http.their_state is not h11.SEND_BODY:
+            self.close()
+
+    def _no_http(self, status: int) -> None:
+        self._drop_body()
+        if self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            self._intake.metrics.statuses[status] += 1
+            text = b"this is no HTTP request\n"
+            self.send(
+                b"HTTP/1.1 %d Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n"
+                b"Connection: close\r\n\r\n%s" % (status, len(text), text)
+            )
+        self.refuse(
+            "not_http", "what it sent is no HTTP (is its output `http`, and TLS on or off on both sides?)"
+        )
+
+    # -- the connection ---------------------------------------------------------------------------------------
+
+    def ended(self) -> bool:
+        if self._http.their_state in (h11.DONE, h11.MUST_CLOSE) and self._http.our_state is h11.SEND_RESPONSE:
+            self._stopping = True  # half closed after a whole request: answer, then close
+            return True
+        return False
+
+    def stop_reading(self) -> None:
+        self._stopping = True
+        busy = self._http.our_state is h11.SEND_RESPONSE and self._http.their_state in (
+            h11.DONE,
+            h11.MUST_CLOSE,
+        )
+        if not busy:
+            if self._request is not None:
+                self._drop_body()
+                self._answer(503, "not now; send again later")
+            self.close()
+
+    def timed_out(self, what: str) -> None:
+        if what in ("idle", "drain"):
+            self.close()
+        else:
+            self._drop_body()
+            if self._request is not None:
+                self._answer(408, "the rest of the request did not come")
+            self.refuse("message_timeout", "the rest of a request did not come")
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "surrogateescape")
+
+
+class HttpReceiver(LinkServer):
+    """Listens for log records over HTTP; as `otlp` for OTLP alone.
+
+    While there is no room, the HTTP listener answers 503. The OTLP listener does not read instead: agents have been seen
+    to count a whole chunk as delivered when only a later part of it was taken.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        wanted: Address,
+        intake: Intake,
+        settings: ReceiveSettings,
+        tokens: Sequence[Token],
+        tls: ssl.SSLContext | None,
+    ) -> None:
+        paths = (
+            {OTLP_PATH: Kind.OTLP}
+            if name == "otlp"
+            else {settings.ingest_path: Kind.HTTP, OTLP_PATH: Kind.OTLP}
+        )
+        super().__init__(
+            name,
+            wanted,
+            lambda links, scratch: HttpLink(intake, settings, links, scratch, paths, tokens, name == "otlp"),
+            tls,
+            settings.handshake_seconds,
+        )
+        self._protection = " and ".join(
+            word
+            for word, given in (
+                (
+                    "TLS with client certificates" if settings.tls and settings.tls.client_ca else "TLS",
+                    tls is not None,
+                ),
+                ("token", bool(tokens)),
+            )
+            if given
+        )
+
+    def describe(self) -> str:
+        """Return one line for people."""
+        return f"{self.name} {self.address} ({self._protection or 'loopback only: neither token nor TLS'})"
