@@ -23,11 +23,15 @@ from typing import Final, NamedTuple, overload
 
 
 class Placeholder(NamedTuple):
-    """One type: `name` is written `<NAME>` in text; `mask` is None where only the gate can tell."""
+    """One type: `name` is written `<NAME>` in text; `mask` is None where only the gate can tell.
+
+    `needs` is a substring of every text that the mask matches, for a cheap look before the scan.
+    """
 
     name: str
     meaning: str
     mask: str | None = None
+    needs: str = ""
 
     @property
     def text(self) -> str:
@@ -41,17 +45,22 @@ _DECIMAL = r"[0-9]+(?:\.[0-9]+)?"
 
 PLACEHOLDERS: Final[tuple[Placeholder, ...]] = (
     Placeholder(
-        "URL", "address of a page or an endpoint, whole", r"\b[A-Za-z][A-Za-z0-9+.-]{1,15}://[^\s\"'<>]+"
+        "URL",
+        "address of a page or an endpoint, whole",
+        r"\b[A-Za-z][A-Za-z0-9+.-]{1,15}://[^\s\"'<>]+",
+        "://",
     ),
     Placeholder(
         "EMAIL",
         "e-mail address",
         r"\b[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}\b",
+        "@",
     ),
     Placeholder(
         "UUID",
         "UUID in its usual form",
         r"\b[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}\b",
+        "-",
     ),
     Placeholder("MAC", "hardware address", r"\b[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}\b"),
     Placeholder(
@@ -119,7 +128,8 @@ def compiled(name: str, kind: type[str] | type[bytes] = str) -> re.Pattern[str] 
 def masked(text: str) -> str:
     """Replace everything in `text` that a mask recognises, in the table's order; placeholders are kept."""
     for entry in MASKED:
-        text = compiled(entry.name).sub(entry.text, text)
+        if entry.needs in text:
+            text = compiled(entry.name).sub(entry.text, text)
     return text
 
 

@@ -95,10 +95,13 @@ def set_aside(text: str, mark: Callable[[str], str]) -> str:
     return text
 
 
-INSTANCE: Final[re.Pattern[str]] = re.compile(
-    rf"(?<![A-Za-z])(?P<word>[A-Za-z]{{2,30}})(?P<number>[-_]?[0-9]{{1,2}}){_ALONE}"
+_PART = r"[A-Za-z]{2,30}(?:[-_]?[0-9]{1,2})?"
+NUMBERED: Final[re.Pattern[str]] = re.compile(
+    rf"(?<![A-Za-z0-9_.:@+-]){_PART}(?:[-_.]{_PART}){{0,6}}(?![A-Za-z0-9_])(?![-.:,@][A-Za-z0-9])(?!/[0-9])"
 )
-"""An instance number joined to a word; `admits_instance` decides."""
+"""A compound of words that may have instance numbers joined to them, whole."""
+INSTANCE: Final[re.Pattern[str]] = re.compile(r"(?P<word>[A-Za-z]{2,30})(?P<number>[-_]?[0-9]{1,2})")
+"""One word of such a compound with its number; `admits_instance` decides."""
 
 _MACHINES: Final = _set(
     "api app backend broker cache cluster consumer controller cpu db disk eth executor frontend "

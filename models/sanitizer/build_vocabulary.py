@@ -31,6 +31,7 @@ SIZES = (10, 20, 35, 40, 50)  # SCOWL's lists, the commonest words first
 COMMON = 35  # up to this size a word that is a rare surname too is taken
 CERTAIN = 20  # up to this size it is taken without doubt
 FREQUENT = 10_000  # surnames up to this rank are always left out: more than 7 in 10 people bear one of them
+TOP = 1_000  # names up to this rank are doubtful even where the hand-written list calls them certain
 PLAIN = re.compile(r"[a-z]{3,24}")  # shorter words come from the hand-written lists only
 MONTHS = re.compile(
     "january|february|march|april|may|june|july|august|september|october|november|december"
@@ -39,10 +40,11 @@ MONTHS = re.compile(
 
 
 class Names(NamedTuple):
-    """What the names lists say: words never taken, and words that are rarer surnames."""
+    """What the names lists say: words never taken, rarer surnames, and the commonest names."""
 
     excluded: frozenset[str]
     rare: frozenset[str]
+    top: frozenset[str]
 
 
 def hand_written(path: Path) -> tuple[set[str], set[str]]:
@@ -79,14 +81,15 @@ def surnames(names: Path) -> Iterator[tuple[str, int]]:
 def people(names: Path) -> Names:
     """Read given names and surnames."""
     given = {
-        row.split()[0].lower()
+        name.lower(): int(rank)
         for file in ("dist.female.first", "dist.male.first")
-        for row in (names / file).read_text("ascii").splitlines()
+        for name, _, _, rank in map(str.split, (names / file).read_text("ascii").splitlines())
     }
     ranks = dict(surnames(names))
     return Names(
-        excluded=frozenset(given | {name for name, rank in ranks.items() if rank <= FREQUENT}),
+        excluded=frozenset(given.keys() | {name for name, rank in ranks.items() if rank <= FREQUENT}),
         rare=frozenset(name for name, rank in ranks.items() if rank > FREQUENT),
+        top=frozenset(name for ranked in (ranks, given) for name, rank in ranked.items() if rank <= TOP),
     )
 
 
@@ -103,7 +106,7 @@ def places(folder: Path) -> frozenset[str]:
 
 def build(scowl: Path, names: Path, towns: Path) -> list[str]:
     """Return the lines of the vocabulary, sorted; `~` before a word marks it doubtful."""
-    sizes, (excluded, rare), place = english(scowl), people(names), places(towns)
+    sizes, (excluded, rare, top), place = english(scowl), people(names), places(towns)
     software, _ = hand_written(DATA / "software.txt")
     kept, certain = hand_written(DATA / "kept.txt")
     ordinary = {
@@ -115,7 +118,7 @@ def build(scowl: Path, names: Path, towns: Path) -> list[str]:
     words |= software - excluded - place
     named = excluded | rare | place
     commonest = {word for word in ordinary if sizes[word] <= CERTAIN}
-    doubtful = (words & named) - certain - commonest - (software - excluded - place)
+    doubtful = (words & named) - (certain - top) - commonest - (software - excluded - place)
     return sorted(f"~{word}" if word in doubtful else word for word in words)
 
 

@@ -101,6 +101,13 @@ RULES: Final[tuple[Rule, ...]] = (
         r"\b((?:password|publickey|keyboard-interactive/pam) for (?:invalid user )?)(?!<)\S{1,64}(?= from\b)",
         r"\1<NAME>",
     ),
+    # pictures of people, named after them or after their record
+    _rule(
+        ".jp·.png·.gif·.tif·.bmp·.heic·.webp·.dcm",
+        r"[^\s\"'<>()=,;:]{0,200}\.(?:jpe?g|png|gif|tiff?|bmp|heic|webp|dcm)\b",
+        "<PATH>",
+        _ANY_CASE,
+    ),
     # places, dates and ages in words
     _rule(
         "",

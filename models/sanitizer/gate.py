@@ -33,7 +33,7 @@ from typing import Final, Literal
 from models.errors import BadInput
 from models.placeholders import NAMES as TYPES
 from models.placeholders import masked
-from models.sanitizer.admit import INSTANCE, admits_instance, set_aside
+from models.sanitizer.admit import INSTANCE, NUMBERED, admits_instance, set_aside
 from models.sanitizer.context import masked_by_context
 from models.sanitizer.normal import FIRST_PRIVATE, normalise
 from models.sanitizer.safe_text import SafeText, admitted
@@ -54,6 +54,8 @@ _LISTED = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._/:-]{0,118}[A-Za-z0-9])?")
 _COLLAPSED = tuple(sorted(TYPES - {"*", "CUT", "WITHHELD"}))
 _RUNS = re.compile(rf"(<(?:{'|'.join(_COLLAPSED)})>)(?:[ ,._/:@'|^#+*-]{{0,3}}\1)+")
 _PATH = re.compile(r"(?<![\w>./-])(?:[~.]{0,2}/<(?:WORD|ID|NUM|HEX|UUID|NAME)>)+/?(?![\w/<.-])")
+_STREET = re.compile(r"<NUM> <WORD>(?: [A-Z][a-z]+){1,2}\b")  # no list of street suffixes is complete
+_TOWN = re.compile(r"\b(?:New|North|South|East|West|Port|Lake|Fort|Mount|Upper|Lower|San|Santa|St) <WORD>")
 _SPACES = re.compile(r" {2,}")
 _LINES = re.compile(r" ?\n\s*")
 _MARK = re.compile(f"[{MARKS}]")
@@ -171,23 +173,36 @@ class Gate:
             marks.append(kept)
             return chr(FIRST_PRIVATE + len(marks) - 1)
 
-        def instance(found: re.Match[str]) -> str:
-            word, number = found["word"], found["number"]
-            if self._vocabulary.approves(word) and admits_instance(word, number):
-                return word + mark(number)
-            return found[0]
+        def numbered(found: re.Match[str]) -> str:
+            parts = INSTANCE.findall(found[0])
+            if not parts or not all(
+                approves(word) and admits_instance(word, number) for word, number in parts
+            ):
+                return found[0]
+            return INSTANCE.sub(lambda part: part["word"] + mark(part["number"]), found[0])
 
+        approves = self._vocabulary.approves
         text = masked_by_context(normalise(text))
         if self._listed:
             text = self._names.sub(lambda found: mark(found[0]), text)
         text = _OPAQUE.sub(lambda found: mark(found[0]) if self._is_opaque(found[0]) else found[0], text)
         text = set_aside(text, mark)
-        text = masked(INSTANCE.sub(instance, text))
+        if INSTANCE.search(text):
+            text = NUMBERED.sub(numbered, text)
+        text = masked(text)
         unknown = frozenset(chr(FIRST_PRIVATE + at) for at, kept in enumerate(marks) if kept in _UNKNOWN)
         text = self._judge(text, unknown)
-        text = _MARK.sub(lambda found: marks[ord(found[0]) - FIRST_PRIVATE], text)
-        text = _PATH.sub("<PATH>", _RUNS.sub(r"\1", text))
-        return _LINES.sub("\n", _SPACES.sub(" ", text)).strip()
+        if marks:
+            text = _MARK.sub(lambda found: marks[ord(found[0]) - FIRST_PRIVATE], text)
+        if "<WORD>" in text:
+            text = _TOWN.sub("<WORD>", _STREET.sub("<ADDRESS>", text))
+        if text.count("<") > 1:
+            text = _RUNS.sub(r"\1", text)
+        if "/<" in text:
+            text = _PATH.sub("<PATH>", text)
+        if "\n" in text:
+            text = _LINES.sub("\n", text)
+        return (_SPACES.sub(" ", text) if "  " in text else text).strip()
 
     def _digest(self, purpose: bytes, text: str, length: int) -> str:
         digest = blake2b(

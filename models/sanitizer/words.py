@@ -34,7 +34,7 @@ clinician employee resident caller customer person attending guardian sister bro
 dear called by user
 """
 _PERSONS = frozenset(_PERSON_WORDS.split())
-_NEAR = frozenset((" ", ", ", "^", "-", "'", ".", ". ", "_", "  ", "/"))
+_NEAR = re.compile(r"[ ,.;^|/*_'\"\\-]{1,4}")  # what stands between the parts of a name
 _JOINED = frozenset((".", "-", "_"))
 
 
@@ -124,12 +124,13 @@ class Judge:
             before = gaps[index].rstrip(" ")[-1:]
             if capital[index] and (before in denied_marks or after[index].lstrip(" ")[:1] in denied_marks):
                 return True
-            if index and gaps[index] in _NEAR:
+            if index and _NEAR.fullmatch(gaps[index]):
                 if capital[index] and tokens[index - 1].lower() in _PERSONS:
                     return True
                 if beside(index, index - 1, gaps[index]):
                     return True
-            return index + 1 < count and after[index] in _NEAR and beside(index, index + 1, after[index])
+            follows = index + 1 < count and _NEAR.fullmatch(after[index])
+            return bool(follows) and beside(index, index + 1, after[index])
 
         def beside(index: int, other: int, gap: str) -> bool:
             if verdicts[other] is Verdict.DENIED:
