@@ -74,7 +74,7 @@ def run_command_process(config: Config, layout: Layout, clock: Clock, stop: thre
     database = Database.open(layout, ring, clock)
     try:
         center = CommandCenter(database, gate, directory, config.center, clock)
-        service = StoreService(center, database, directory, layout)
+        service = StoreService(center, database, directory, gate, layout)
         service.start()
         try:
             bot = SlackBot.from_environment(
@@ -122,6 +122,7 @@ class Housekeeping:
         from datetime import timedelta
 
         self._center.tick(now)
+        self._database.tidy(now)
         if self._changed.is_set() or now >= self._next_publish:
             self._changed.clear()
             self._database.publish()

@@ -27,6 +27,7 @@ from storage.catalog import create_views
 from storage.datakeys import data_key
 from storage.engine import Connection, attach, lock_engine, name, open_engine, put_in_place, sync_file, typed
 from storage.errors import DatabaseBusy, DatabaseClosed, DatabaseDamaged
+from storage.housekeeping import Tidy
 from storage.layout import Layout
 from storage.migrate import Migration, pending, read_migrations, run
 from storage.publish import Publisher
@@ -62,6 +63,7 @@ class Database:
         self.urgent = threading.Event()  # an incident has changed since the last publication
         self._signing = anchors.signing_key(layout)
         self.segments = Segments(self, epochs)
+        self._tidy = Tidy(self, self.segments, settings)
         self._publisher = Publisher(self, ring, epochs)
         self._sandbox = Sandbox(self)
         self._writer = Writer(self.cursor(), clock, self._committed)
@@ -142,6 +144,13 @@ class Database:
         self._publisher.publish()
         self._published, self._published_at = changes, self.clock()
         return True
+
+    def tidy(self, now: datetime) -> int:
+        """Move settled rows to segments, merge and retire these, forget old deliveries, as far as it is due.
+
+        Cheap when nothing is due: call it every second or so, from one thread. Returns the hot rows moved.
+        """
+        return self._tidy.step(now)
 
     def anchor(self) -> Anchor | None:
         """Sign the head of the audit chain and write it outside the database; None when it has not moved."""

@@ -1,0 +1,397 @@
+"""The command center's Unix socket: facts in, actions and questions from people, status.
+
+The socket is bound here with mode 0600; whoever connects is known by the kernel's peer credentials and mapped
+to an operator by Unix user id. Facts are taken from the service's own user only. An unmapped user, root
+included, may read the status and nothing else. Bodies are bounded, and every refusal is JSON `{"error": code,
+"detail", "hint"}`; what was refused to a person stands in the audit chain.
+
+| request | body | answer | |---|---|---| | `POST /facts` | see `storage.wire` | `{"new", "ignored",
+"incidents"}` | | `POST /perform` | one action as JSON, see `command_center.actions` | `{"ok", "message",
+"reasons", "incident", ...}` | | `POST /query` | `{"sql", "params"}` | Arrow IPC stream | | `POST
+/verify-audit` | - | the audit report | | `GET /status`, `GET /healthz` | - | figures; 200 or 503 |
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+import os
+import socket
+import struct
+import threading
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, Protocol, TypeVar
+
+import pyarrow as pa
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from command_center.access.operators import Directory, Operator, Permission, may
+from command_center.actions import ACTION, Action, ListIncidents, ShowIncident
+from models.errors import BadInput, Guarded, MaydayError
+from models.sanitizer import SafeText
+from storage.client import ARROW
+from storage.database import Database
+from storage.errors import (
+    BadPayload,
+    DatabaseBusy,
+    DatabaseClosed,
+    NotAllowed,
+    QueryBusy,
+)
+from storage.facts import Applied, BlockFacts
+from storage.layout import Layout
+from storage.records import Incident, IncidentEvent
+from storage.wire import MAX_BYTES, Admission, unpack
+
+T = TypeVar("T")
+SMALL: Final = 64 * 1024  # bytes of an action or a query
+BODY_S: Final = 30.0  # a body that takes longer is given up
+LONGEST_PATH: Final = 107  # bytes the kernel takes for a socket's path
+_PEER = struct.Struct("3i")  # pid, uid, gid
+_log = logging.getLogger(__name__)
+
+
+class Outcome(Protocol):
+    """What became of an action."""
+
+    @property
+    def ok(self) -> bool: ...
+    @property
+    def message(self) -> SafeText: ...
+    @property
+    def incident(self) -> Incident | None: ...
+    @property
+    def reasons(self) -> tuple[str, ...]: ...
+
+
+class Center(Protocol):
+    """What the socket needs of the command center."""
+
+    def apply(self, facts: Sequence[BlockFacts]) -> Applied: ...
+    def perform(self, action: Action, actor: Operator, *, cause: str) -> Outcome: ...
+    def refuse(self, cause: str, reason: str, who: str) -> None: ...
+    def incidents(self, which: str, actor: Operator) -> Sequence[Incident]: ...
+    def incident(self, id: str) -> Incident | None: ...
+    def timeline(self, id: str) -> Sequence[IncidentEvent]: ...
+
+
+class Query(BaseModel):
+    """Body of `POST /query`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    sql: str = Field(min_length=1)
+    params: dict[str, str | int | float | bool | None] = Field(default_factory=dict, max_length=32)
+
+
+class StoreService:
+    """Serves the socket from a thread of its own between `start` and `stop`."""
+
+    def __init__(
+        self, center: Center, database: Database, directory: Directory, gate: Admission, layout: Layout
+    ) -> None:
+        self._center, self._database, self._directory = center, database, directory
+        self._gate, self._layout = gate, layout
+        self._own_uid = os.getuid()
+        self._started_at: datetime = database.clock()
+        self._reports: dict[str, Callable[[], object]] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._end: asyncio.Event | None = None
+        self._thread: threading.Thread | None = None
+        self._pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="mayday-socket")
+
+    def report(self, name: str, value: Callable[[], object]) -> None:
+        """Add a figure to the status: `value()` is asked each time and has to be quick."""
+        self._reports[name] = value
+
+    def start(self) -> None:
+        """Bind the socket and serve; returns when it accepts. Raises `DatabaseBusy` when another one answers.
+        """
+        bound = bind_socket(self._layout.socket)
+        ready: Future[None] = Future()
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._serve(bound, ready)), name="mayday-socket", daemon=True
+        )
+        self._thread.start()
+        ready.result()
+
+    def stop(self) -> None:
+        """Finish what is being answered, close the socket and remove it."""
+        if self._thread is None or self._loop is None or self._end is None:
+            return
+        self._loop.call_soon_threadsafe(self._end.set)
+        self._thread.join()
+        self._thread = None
+        self._pool.shutdown()
+        self._layout.socket.unlink(missing_ok=True)
+
+    async def _serve(self, bound: socket.socket, ready: Future[None]) -> None:
+        self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
+        runner = web.AppRunner(self.application(), access_log=None, shutdown_timeout=5.0)
+        try:
+            await runner.setup()
+            await web.SockSite(runner, bound).start()
+        except OSError as error:
+            ready.set_exception(Guarded.from_foreign(error, doing="serving the socket"))
+            return
+        ready.set_result(None)
+        await self._end.wait()
+        await runner.cleanup()
+
+    def application(self) -> web.Application:
+        """Return the aiohttp application."""
+        app = web.Application(middlewares=[_refusals], client_max_size=MAX_BYTES)
+        app.router.add_post("/facts", self._facts)
+        app.router.add_post("/perform", self._perform)
+        app.router.add_post("/query", self._query)
+        app.router.add_post("/verify-audit", self._verify_audit)
+        app.router.add_get("/status", self._status)
+        app.router.add_get("/healthz", self._healthz)
+        return app
+
+    async def _facts(self, request: web.Request) -> web.Response:
+        uid = peer_uid(request)
+        if uid != self._own_uid:
+            await self._refuse("facts", "not_the_service", uid)
+        body = await _body(request, MAX_BYTES)
+
+        def apply() -> Applied:
+            return self._center.apply(unpack(body, self._gate))
+
+        applied = await self._aside(apply)
+        return web.json_response(
+            {"new": applied.new, "ignored": applied.ignored, "incidents": list(applied.incidents)}
+        )
+
+    async def _perform(self, request: web.Request) -> web.Response:
+        operator = await self._operator(request, "perform")
+        action = _action(await _body(request, SMALL), self._gate)
+        if isinstance(action, ListIncidents | ShowIncident):
+            decision = may(operator, Permission.READ)
+            if not decision.allowed:
+                await self._refuse("perform", decision.reasons[0], peer_uid(request))
+            return web.json_response(await self._aside(lambda: self._read(action, operator)))
+        outcome = await self._aside(lambda: self._center.perform(action, operator, cause="cli"))
+        return web.json_response(_outcome(outcome))
+
+    def _read(self, action: ListIncidents | ShowIncident, operator: Operator) -> dict[str, Any]:
+        if isinstance(action, ListIncidents):
+            found = self._center.incidents(action.which, operator)
+            return {
+                "ok": True,
+                "message": f"{len(found)} incidents",
+                "reasons": [],
+                "incident": None,
+                "incidents": [incident.model_dump(mode="json") for incident in found],
+            }
+        incident = self._center.incident(action.incident)
+        if incident is None:
+            return {
+                "ok": False,
+                "message": f"There is no incident {action.incident}.",
+                "reasons": ["unknown_incident"],
+                "incident": None,
+            }
+        return {
+            "ok": True,
+            "message": f"{incident.id} SEV{incident.severity.value} {incident.status.value}: {incident.title}",
+            "reasons": [],
+            "incident": incident.model_dump(mode="json"),
+            "timeline": [event.model_dump(mode="json") for event in self._center.timeline(incident.id)],
+        }
+
+    async def _query(self, request: web.Request) -> web.Response:
+        operator = await self._operator(request, "query")
+        decision = may(operator, Permission.READ)
+        if not decision.allowed:
+            await self._refuse("query", decision.reasons[0], peer_uid(request))
+        query = _validated(Query, await _body(request, SMALL))
+
+        def ask() -> bytes:
+            # Who asked is recorded; what was asked only as a hash, because people type names into queries.
+            digest = hashlib.sha256(query.sql.encode("utf-8", "surrogatepass")).hexdigest()
+            self._database.write(lambda tx: tx.audit("query", operator.id, sql_sha256=digest))
+            return _arrow(self._database.query(query.sql, query.params))
+
+        return web.Response(body=await self._aside(ask), content_type=ARROW)
+
+    async def _verify_audit(self, request: web.Request) -> web.Response:
+        operator = await self._operator(request, "verify-audit")
+        decision = may(operator, Permission.READ)
+        if not decision.allowed:
+            await self._refuse("verify-audit", decision.reasons[0], peer_uid(request))
+        report = await self._aside(self._database.verify_audit)
+        return web.json_response(report._asdict())
+
+    async def _status(self, request: web.Request) -> web.Response:
+        def gather() -> dict[str, Any]:
+            return {
+                "pid": os.getpid(),
+                "started_at": self._started_at.isoformat(),
+                **self._database.status(),
+                **{name: value() for name, value in self._reports.items()},
+            }
+
+        return web.json_response(await self._aside(gather))
+
+    async def _healthz(self, request: web.Request) -> web.Response:
+        if await self._aside(lambda: self._database.healthy):
+            return web.json_response({"ok": True})
+        raise DatabaseClosed("the database does not answer", hint=DatabaseClosed.remedy)
+
+    async def _operator(self, request: web.Request, cause: str) -> Operator:
+        """Return who is asking, or refuse."""
+        uid = peer_uid(request)
+        operator = self._directory.by_uid(uid)
+        if operator is None:
+            await self._refuse(cause, "unknown_person", uid)
+        assert operator is not None
+        return operator
+
+    async def _refuse(self, cause: str, reason: str, uid: int) -> None:
+        """Record a refusal and raise it."""
+        await self._aside(lambda: self._center.refuse(f"socket:{cause}", reason, f"uid:{uid}"))
+        raise NotAllowed(f"the Unix user {uid} may not do that ({reason})", hint=NotAllowed.remedy)
+
+    async def _aside(self, work: Callable[[], T]) -> T:
+        """Run blocking work on the pool, so that the socket goes on answering."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+
+
+def bind_socket(path: Path) -> socket.socket:
+    """Bind a listening Unix socket with mode 0600, taking the place of one that nobody serves any more."""
+    if len(os.fsencode(path)) > LONGEST_PATH:
+        raise BadInput(
+            f"the socket's path is longer than {LONGEST_PATH} bytes", hint="Choose a shorter state directory"
+        )
+    if path.exists():
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            probe.settimeout(1.0)
+            try:
+                probe.connect(str(path))
+            except OSError:
+                path.unlink(missing_ok=True)
+            else:
+                raise DatabaseBusy("another command center answers on the socket", hint=DatabaseBusy.remedy)
+    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)  # the socket never exists with wider rights, not even for a moment
+    try:
+        bound.bind(str(path))
+    except OSError as error:
+        bound.close()
+        raise Guarded.from_foreign(error, doing="binding the socket") from None
+    finally:
+        os.umask(before)
+    return bound
+
+
+def peer_uid(request: web.Request) -> int:
+    """Return the Unix user id of the process at the other end, as the kernel says."""
+    transport = request.transport
+    peer = transport.get_extra_info("socket") if transport is not None else None
+    if peer is None:
+        raise NotAllowed("the connection has ended", hint="Connect again")
+    credentials = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
+    return int(_PEER.unpack(credentials)[1])
+
+
+async def _body(request: web.Request, limit: int) -> bytes:
+    """Read a body of at most `limit` bytes."""
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(BODY_S):
+            async for part in request.content.iter_any():
+                size += len(part)
+                if size > limit:
+                    raise BadPayload(f"the body is longer than {limit} bytes", hint=BadPayload.remedy)
+                parts.append(part)
+    except TimeoutError:
+        raise BadPayload("the body did not arrive in time", hint="Send it in one piece") from None
+    return b"".join(parts)
+
+
+def _action(body: bytes, gate: Admission) -> Action:
+    """Validate an action; the service passes as a name, every other text as text."""
+    try:
+        fields = json.loads(body)
+    except (ValueError, RecursionError):
+        raise BadPayload("the action is not JSON", hint=BadPayload.remedy) from None
+    if isinstance(fields, dict) and isinstance(fields.get("service"), str):
+        fields["service"] = gate.name(fields["service"])
+    try:
+        return ACTION.validate_python(fields, context={"admit": gate.text})
+    except ValidationError as error:
+        raise _does_not_fit("the action", error) from None
+
+
+def _validated(kind: type[Query], body: bytes) -> Query:
+    try:
+        return kind.model_validate_json(body)
+    except ValidationError as error:
+        raise _does_not_fit("the query", error) from None
+
+
+def _does_not_fit(what: str, error: ValidationError) -> BadInput:
+    """Name the fields that do not fit; their values are not quoted, and neither are names that we do not
+    know.
+    """
+    known = {"action", "incident", "status", "severity", "service", "kind", "version", "at", "note", "text",
+             "title", "reason", "summary", "change_id", "which", "sql", "params"}  # fmt: skip
+    fields = {
+        str(part) for each in error.errors(include_input=False) for part in each["loc"] if part in known
+    }
+    named = f" ({', '.join(sorted(fields))})" if fields else ""
+    return BadInput(f"{what} does not fit what is expected{named}", hint="See docs/reference/commands.md")
+
+
+def _outcome(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "ok": outcome.ok,
+        "message": str(outcome.message),
+        "reasons": list(outcome.reasons),
+        "incident": outcome.incident.model_dump(mode="json") if outcome.incident else None,
+    }
+
+
+def _arrow(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue().to_pybytes()
+
+
+_STATUS: Mapping[type[MaydayError], int] = {
+    NotAllowed: 403,
+    BadInput: 400,
+    BadPayload: 400,
+    QueryBusy: 503,
+    DatabaseClosed: 503,
+    Guarded: 500,
+}
+
+
+@web.middleware
+async def _refusals(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Turn every failure into JSON; of a foreign one only the class is told, because its text may quote data."""
+    try:
+        return await handler(request)
+    except MaydayError as error:
+        return _refusal(error, _STATUS.get(type(error), 422))
+    except web.HTTPException as error:
+        return _refusal(BadPayload("there is no such request", hint=BadPayload.remedy), error.status)
+    except Exception as error:  # noqa: BLE001 - the edge of the process: answered, logged by class, never quoted
+        guarded = Guarded.from_foreign(error, doing="answering a request")
+        _log.error("a request failed: %s", guarded)  # no traceback: it would quote data
+        return _refusal(guarded, 500)
+
+
+def _refusal(error: MaydayError, status: int) -> web.Response:
+    return web.json_response({"error": error.code, "detail": error.detail, "hint": error.hint}, status=status)
