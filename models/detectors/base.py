@@ -1,0 +1,55 @@
+"""What every detector is: one of River's anomaly detectors, with a threshold that needs no labels.
+
+The contract, which `models.checks` runs over every detector: `score_one` is pure and answers 0..1,
+`learn_one` changes the state, memory is bounded, pickling and `clone` work, equal input gives equal state,
+and there is no clock, no randomness and no I/O. From `threshold` on a score is a finding. What was flagged
+is not learnt as usual; each detector says how it gets out of a flag that never ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from river.base.anomaly_detector import AnomalyDetector
+
+from models.levels import Level
+
+Features = dict[Hashable, Any]
+"""What a detector is given; each names its keys."""
+
+
+class Detector(AnomalyDetector):
+    """Base of the detectors. `threshold` is the score from which on something is a finding."""
+
+    threshold: ClassVar[float] = 0.5
+
+    def flags(self, x: Features) -> bool:
+        """Whether `x` is a finding."""
+        return bool(self.score_one(x) >= self.threshold)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that a detector reports about one service.
+
+    `at_ns` is event time (ns since 1970, UTC); `evidence` holds numbers that a person can check.
+    """
+
+    kind: str
+    at_ns: int
+    score: float
+    threshold: float
+    template_id: str | None = None
+    level: Level = Level.UNKNOWN
+    evidence: dict[str, int | float] = field(default_factory=dict)
+
+
+def against(value: float, limit: float) -> float:
+    """Return value / (value + limit): 0.5 where `value` reaches `limit`, towards 1 beyond it.
+
+    >>> against(60, 60), against(180, 60), against(0, 60)
+    (0.5, 0.75, 0.0)
+    """
+    return value / (value + limit) if value > 0 else 0.0
