@@ -110,8 +110,7 @@ class StoreService:
         self._reports[name] = value
 
     def start(self) -> None:
-        """Bind the socket and serve; returns when it accepts. Raises `DatabaseBusy` when another one answers.
-        """
+        """Bind the socket and serve; returns when it accepts. Raises `DatabaseBusy` when another one answers."""
         bound = bind_socket(self._layout.socket)
         ready: Future[None] = Future()
         self._thread = threading.Thread(

@@ -17,13 +17,6 @@ class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
-class Call(_Settings):
-    """One edge of the service graph."""
-
-    caller: ServiceName = Field(description="The service that calls")
-    callee: ServiceName = Field(description="The service that is called")
-
-
 class CorrelationSettings(_Settings):
     """When signals belong together. Times compared are those of the lines, not of their arrival."""
 
@@ -136,11 +129,11 @@ class WebhookSettings(_Settings):
 class CenterSettings(_Settings):
     """How signals become incidents, how bad they are, and how long people may take."""
 
-    critical: tuple[ServiceName, ...] = Field(
+    critical_services: tuple[ServiceName, ...] = Field(
         default=(), description="Services without which the company stands still"
     )
-    calls: tuple[Call, ...] = Field(
-        default=(), description="Which service calls which; tells causes from symptoms"
+    calls: dict[ServiceName, tuple[ServiceName, ...]] = Field(
+        default_factory=dict, description="Caller -> the services it calls; tells causes from symptoms"
     )
     correlation: CorrelationSettings = Field(
         default_factory=CorrelationSettings, description="When signals belong together"

@@ -114,6 +114,7 @@ TABLES: tuple[str, ...] = (
     "incident_event",
     "schema_migration",
     "segment",
+    "signal",
     "slack_message",
     "system_restoration",
     "system_snapshot",

@@ -1,16 +1,16 @@
 """How bad it is: rules in the order of the configuration, the first that holds decides. Pure.
 
-A rule compares what is affected with limits a person can read: is a service critical, what share of the lines
-of the affected services are errors (0..1), how many such lines there are, how many services are affected.
-Every limit of a rule must hold; a rule without limits always does. A log line is not a request: a service
-that writes three lines per request shows a share of 0.33 when every request fails, so limits belong well
-below 1.
+A rule compares what is affected with limits a person can read: is a service critical, what share of a service's
+lines are errors (0..1), how many such lines there are, how many services are affected. Every limit of a rule must
+hold; a rule without limits always does. A log line is not a request: a service that writes three lines per request
+shows a share of 0.33 when every request fails, so limits belong well below 1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -23,11 +23,16 @@ class SeverityRule(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     severity: Severity = Field(description="1 critical .. 4 low")
-    critical: bool = Field(default=False, description="A critical service must be affected")
+    critical: bool = Field(
+        default=False,
+        description="A critical service is affected; share and lines are those of such services",
+    )
     services: int = Field(default=1, ge=1, description="At least so many services are affected")
-    error_share: Score = Field(default=0.0, description="At least this share of their lines are errors, 0..1")
+    error_share: Score = Field(
+        default=0.0, description="At least this share of one service's lines are errors, 0..1"
+    )
     errors: int = Field(default=0, ge=0, description="At least so many error lines")
-    signals: int = Field(default=1, ge=0, description="At least so many signals")
+    signals: int = Field(default=1, ge=0, description="At least so many different signals")
     kinds: tuple[SignalKind, ...] = Field(
         default=(), description="One of these kinds of signal is there; empty: any"
     )
@@ -36,7 +41,7 @@ class SeverityRule(BaseModel):
 
 DEFAULT_RULES: tuple[SeverityRule, ...] = (
     SeverityRule(severity=Severity.SEV1, critical=True, error_share=0.3, errors=50, signals=2),
-    SeverityRule(severity=Severity.SEV1, critical=True, services=2, kinds=(SignalKind.SILENCE,), errors=20),
+    SeverityRule(severity=Severity.SEV1, critical=True, services=2, kinds=(SignalKind.SILENCE,)),
     SeverityRule(severity=Severity.SEV1, services=4, error_share=0.2, errors=50),
     SeverityRule(severity=Severity.SEV2, categories=("privacy", "security"), errors=5),
     SeverityRule(severity=Severity.SEV2, critical=True, error_share=0.05, errors=10),
@@ -46,35 +51,40 @@ DEFAULT_RULES: tuple[SeverityRule, ...] = (
     SeverityRule(severity=Severity.SEV3, error_share=0.02, errors=5),
     SeverityRule(severity=Severity.SEV3, kinds=(SignalKind.SILENCE,)),
     SeverityRule(severity=Severity.SEV3, signals=3),
-    SeverityRule(severity=Severity.SEV4),
+    SeverityRule(severity=Severity.SEV4, signals=0),
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Impact:
-    """What is affected. `lines` and `errors` are those of the affected services in the traffic window."""
+class Traffic(NamedTuple):
+    """Lines of one service in the traffic window, and how many of them are errors."""
 
-    services: frozenset[str]
     lines: int
     errors: int
-    signals: int
-    kinds: frozenset[SignalKind]
-    category: str = "unknown"
 
     @property
     def error_share(self) -> float:
         """Share of error lines, 0..1; 0 without any line.
 
-        >>> Impact(frozenset({"billing"}), lines=200, errors=50, signals=1, kinds=frozenset()).error_share
+        >>> Traffic(lines=200, errors=50).error_share
         0.25
         """
         return min(1.0, self.errors / self.lines) if self.lines else 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """What is affected: every affected service with its traffic, and what the signals are."""
+
+    services: Mapping[str, Traffic]
+    signals: int
+    kinds: frozenset[SignalKind]
+    category: str = "unknown"
+
+
 def severity_of(impact: Impact, critical: Collection[str], rules: Sequence[SeverityRule]) -> Severity:
     """Return the severity of the first of `rules` that holds for `impact`; SEV4 if none does.
 
-    >>> weak = Impact(frozenset({"reports"}), lines=1000, errors=3, signals=1, kinds=frozenset())
+    >>> weak = Impact({"reports": Traffic(lines=1000, errors=3)}, signals=1, kinds=frozenset())
     >>> severity_of(weak, {"gateway"}, DEFAULT_RULES).name
     'SEV4'
     """
@@ -85,11 +95,12 @@ def severity_of(impact: Impact, critical: Collection[str], rules: Sequence[Sever
 
 
 def _holds(rule: SeverityRule, impact: Impact, critical: Collection[str]) -> bool:
+    counted = [traffic for name, traffic in impact.services.items() if not rule.critical or name in critical]
     return (
-        (not rule.critical or any(name in critical for name in impact.services))
+        bool(counted or not rule.critical)
         and len(impact.services) >= rule.services
-        and impact.error_share >= rule.error_share
-        and impact.errors >= rule.errors
+        and max((traffic.error_share for traffic in counted), default=0.0) >= rule.error_share
+        and sum(traffic.errors for traffic in counted) >= rule.errors
         and impact.signals >= rule.signals
         and (not rule.kinds or any(kind in impact.kinds for kind in rule.kinds))
         and (not rule.categories or impact.category in rule.categories)

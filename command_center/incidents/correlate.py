@@ -1,0 +1,284 @@
+"""Which signals belong to which incident. Pure: what is known goes in, one decision per signal comes out.
+
+Times compared are event times (of the lines), so a replay and a backlog decide as the live stream did. A host
+whose clock is wrong by more than the window opens an incident of its own: too many is better than hidden.
+
+The order in which a home is looked for, first hit wins:
+
+1. an open incident that has seen this very signal before (same service, kind and template), however long ago;
+2. an open incident near in time that already has signals of this service; 3. an incident that was resolved a
+moment ago: an echo of what is over joins it and reopens nothing, a signal of one of its services within the
+quiet time reopens it; 4. an open incident near in time whose supposed root calls this service or is called by
+it, over a few calls; 5. an open incident near in time, where both burst and share a callee (or where no calls
+are known).
+
+What finds no home opens an incident if it is strong; else it is held, and tried again while the window lasts:
+more lines of it, or a second weak signal beside it, make it one. Harmless levels are ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import NamedTuple
+
+from command_center.incidents.graph import ServiceGraph
+from command_center.incidents.root import root_of
+from command_center.settings import CorrelationSettings
+from models.levels import Level
+from storage.facts import Signal, SignalKind
+from storage.records import IncidentStatus
+
+Fingerprint = tuple[str, SignalKind, str | None]
+
+
+class Verdict(StrEnum):
+    """What became of a signal; `reason` of the decision says why."""
+
+    OPENED = "opened"
+    JOINED = "joined"
+    REOPENED = "reopened"
+    ECHO = "echo"  # joined an incident that is over, without reopening it
+    HELD = "held"
+    IGNORED = "ignored"
+
+
+class Candidate(NamedTuple):
+    """A signal to decide on, with the lines of its template counted so far (0 for silence)."""
+
+    signal: Signal
+    lines: int
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        return self.signal.service, self.signal.kind, self.signal.template_id
+
+
+class Mark(NamedTuple):
+    """What one incident has seen of one fingerprint."""
+
+    service: str
+    kind: SignalKind
+    template_id: str | None
+    first_at: datetime
+    last_at: datetime
+    score: float
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        return self.service, self.kind, self.template_id
+
+
+@dataclass(frozen=True)
+class Known:
+    """What correlation needs to know of an incident. `since` stands in for the time of its first signal."""
+
+    id: str
+    status: IncidentStatus
+    since: datetime
+    services: frozenset[str]
+    resolved_at: datetime | None = None
+    marks: Mapping[Fingerprint, Mark] = field(default_factory=dict)
+
+    @property
+    def open(self) -> bool:
+        return self.status not in (IncidentStatus.RESOLVED, IncidentStatus.CLOSED)
+
+    @property
+    def first_at(self) -> datetime:
+        return min((mark.first_at for mark in self.marks.values()), default=self.since)
+
+    @property
+    def last_at(self) -> datetime:
+        return max((mark.last_at for mark in self.marks.values()), default=self.since)
+
+    def root(self, graph: ServiceGraph) -> str | None:
+        """Return the service that is supposed to be the cause; None while no service is known."""
+        first: dict[str, datetime] = dict.fromkeys(self.services, self.since)
+        for mark in self.marks.values():
+            first[mark.service] = min(first.get(mark.service, mark.first_at), mark.first_at)
+        return root_of(first, graph) if first else None
+
+    def having(self, found: Candidate, *, reopened: bool = False) -> Known:
+        """Return what is known once `found` has joined."""
+        signal, old = found.signal, self.marks.get(found.fingerprint)
+        mark = Mark(
+            *found.fingerprint,
+            min(signal.at, old.first_at) if old else signal.at,
+            max(signal.at, old.last_at) if old else signal.at,
+            max(signal.score, old.score) if old else signal.score,
+        )
+        return replace(
+            self,
+            services=self.services | {signal.service},
+            marks={**self.marks, found.fingerprint: mark},
+            status=IncidentStatus.DETECTED if reopened else self.status,
+            resolved_at=None if reopened else self.resolved_at,
+        )
+
+
+class Decision(NamedTuple):
+    """What becomes of one signal. `incident` is an id of a known incident, or "new-n" for the n-th to open."""
+
+    found: Candidate
+    verdict: Verdict
+    incident: str | None
+    reason: str
+
+
+def strong(found: Candidate, settings: CorrelationSettings) -> bool:
+    """Say whether a signal may open an incident by itself: silence, a fatal line, or errors in number."""
+    signal = found.signal
+    if signal.kind is SignalKind.SILENCE or signal.level >= Level.FATAL:
+        return True
+    return signal.level >= Level.ERROR and found.lines >= settings.min_lines
+
+
+def harmless(signal: Signal) -> bool:
+    """Say whether a signal is below what anybody is woken for: a known level under WARN."""
+    return signal.kind is not SignalKind.SILENCE and Level.UNKNOWN < signal.level < Level.WARN
+
+
+def correlate(
+    known: Iterable[Known],
+    held: Sequence[Candidate],
+    fresh: Sequence[Candidate],
+    graph: ServiceGraph,
+    settings: CorrelationSettings,
+) -> list[Decision]:
+    """Decide on every signal of `fresh`, and again on those of `held`; still held ones are not mentioned
+    again.
+
+    The result is in the order of decision and does not depend on the order of the arguments.
+    """
+    return _Round(known, graph, settings).run(held, fresh)
+
+
+class _Round:
+    """One call of `correlate`: incidents as they stand after the decisions so far."""
+
+    def __init__(self, known: Iterable[Known], graph: ServiceGraph, settings: CorrelationSettings) -> None:
+        self._known = {each.id: each for each in known}
+        self._graph, self._settings = graph, settings
+        self._opened = 0
+        self._made: list[Decision] = []
+
+    def run(self, held: Sequence[Candidate], fresh: Sequence[Candidate]) -> list[Decision]:
+        waiting: list[Candidate] = []
+        for found in sorted([*held, *fresh], key=_in_time):
+            if harmless(found.signal):
+                self._made.append(Decision(found, Verdict.IGNORED, None, "harmless_level"))
+            elif not self._join(found):
+                if strong(found, self._settings):
+                    self._open(found, "strong_signal")
+                else:
+                    waiting.append(found)
+        again = {found.signal.id for found in held}
+        for found in self._pair(waiting):
+            if found.signal.id not in again:
+                self._made.append(Decision(found, Verdict.HELD, None, "too_few_lines"))
+        return self._made
+
+    def _pair(self, waiting: list[Candidate]) -> list[Candidate]:
+        """Let weak signals join what was opened meanwhile, or open one together; return those left alone."""
+        alone: list[Candidate] = []
+        for found in waiting:
+            if self._join(found):
+                continue
+            partner = next((other for other in alone if self._agree(other, found)), None)
+            if partner is None:
+                alone.append(found)
+                continue
+            alone.remove(partner)
+            self._open(partner, "two_weak_signals")
+            self._join(found)
+        return alone
+
+    def _agree(self, one: Candidate, other: Candidate) -> bool:
+        a, b = one.signal, other.signal
+        near = abs(a.at - b.at) <= timedelta(seconds=self._settings.window)
+        errors = a.level >= Level.ERROR and b.level >= Level.ERROR
+        return near and errors and a.service == b.service and one.fingerprint != other.fingerprint
+
+    def _open(self, found: Candidate, reason: str) -> None:
+        self._opened += 1
+        new = Known(f"new-{self._opened}", IncidentStatus.DETECTED, found.signal.at, frozenset())
+        self._known[new.id] = new.having(found)
+        self._made.append(Decision(found, Verdict.OPENED, new.id, reason))
+
+    def _join(self, found: Candidate) -> bool:
+        for verdict, reason, fits in self._homes(found):
+            homes = [each for each in self._known.values() if fits(each)]
+            if homes:
+                home = max(homes, key=lambda each: (each.last_at, each.id))
+                self._known[home.id] = home.having(found, reopened=verdict is Verdict.REOPENED)
+                self._made.append(Decision(found, verdict, home.id, reason))
+                return True
+        return False
+
+    def _homes(self, found: Candidate) -> Iterable[tuple[Verdict, str, Callable[[Known], bool]]]:
+        """Yield the ways into an incident, best first; see the top of the module."""
+        signal, settings, graph = found.signal, self._settings, self._graph
+        service, at = str(signal.service), signal.at
+        window = timedelta(seconds=settings.window)
+
+        def near(each: Known, within: timedelta = window) -> bool:
+            return each.first_at - within <= at <= each.last_at + within
+
+        def related(each: Known) -> bool:
+            root = each.root(graph)
+            return root is not None and (
+                root == service
+                or graph.calls(root, service, settings.depth)
+                or graph.calls(service, root, settings.depth)
+            )
+
+        def echoes(each: Known) -> bool:
+            if each.open or each.resolved_at is None or at < each.first_at - window:
+                return False
+            over = at <= each.resolved_at + timedelta(seconds=settings.settle)
+            return over and (service in each.services or related(each))
+
+        def returns(each: Known) -> bool:
+            if each.status is not IncidentStatus.RESOLVED or each.resolved_at is None:
+                return False
+            soon = timedelta(0) <= at - each.resolved_at <= timedelta(seconds=settings.quiet)
+            sure = strong(found, settings) or found.fingerprint in each.marks
+            return soon and sure and service in each.services
+
+        def bursts_beside(each: Known) -> bool:
+            if not each.open or not self._bursts(signal.kind, signal.score):
+                return False
+            close = timedelta(seconds=settings.sibling_window)
+            beside = {
+                mark.service
+                for mark in each.marks.values()
+                if self._bursts(mark.kind, mark.score) and abs(mark.first_at - at) <= close
+            }
+            return any(self._siblings(service, other) for other in beside)
+
+        yield Verdict.JOINED, "seen_before", lambda each: each.open and found.fingerprint in each.marks
+        yield (
+            Verdict.JOINED,
+            "same_service",
+            lambda each: each.open and service in each.services and near(each),
+        )
+        yield Verdict.ECHO, "echo_of_resolved", echoes
+        yield Verdict.REOPENED, "returned", returns
+        if strong(found, settings):
+            yield Verdict.JOINED, "on_the_call_path", lambda each: each.open and near(each) and related(each)
+            yield Verdict.JOINED, "burst_together", bursts_beside
+
+    def _bursts(self, kind: SignalKind, score: float) -> bool:
+        return kind is not SignalKind.SILENCE and score >= self._settings.strong_score
+
+    def _siblings(self, one: str, other: str) -> bool:
+        if one not in self._graph or other not in self._graph:
+            return True
+        return self._graph.shared_callee({one, other}) is not None
+
+
+def _in_time(found: Candidate) -> tuple[datetime, str]:
+    return found.signal.at, found.signal.id

@@ -1,0 +1,147 @@
+"""The sentences that people read: titles, summaries and timeline entries. Pure; everything returned is `SafeText`.
+
+A template is quoted only when it was seen with at least `SHOWN_FROM` different parameters: before that, what looks
+like a word of the program may be a name that happened to be in the first lines. Until then its lines are counted
+and its kind is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from types import MappingProxyType
+from typing import LiteralString
+
+from models.sanitizer import SafeText, phrase
+from storage.facts import SignalKind
+from storage.records import ChangeMarkerKind, IncidentStatus
+
+SHOWN_FROM = 5  # distinct parameter vectors of a template
+TITLE_LIMIT = 150  # characters; a Slack header holds no more
+NAMES_IN_A_ROW = 6
+NOBODY = phrase("unknown")
+
+_TITLES: Mapping[str, LiteralString] = MappingProxyType(
+    {
+        "application_error": "{} fails with errors",
+        "authentication": "{}: authentication fails",
+        "certificate": "{}: trouble with a certificate",
+        "clock": "{}: a clock is wrong",
+        "configuration": "{}: a setting is wrong or missing",
+        "crash_loop": "{} keeps crashing",
+        "dependency_timeout": "{} waits in vain for a dependency",
+        "flapping": "{} comes and goes",
+        "network": "{}: the network fails",
+        "privacy": "{}: personal data where it does not belong",
+        "resource_exhaustion": "{} runs out of a resource",
+        "retry_storm": "{} is caught in retries",
+        "security": "{}: signs of an attack",
+        "silence": "{} has gone silent",
+        "unknown": "Trouble in {}",
+    }
+)
+STATUS: Mapping[IncidentStatus, SafeText] = MappingProxyType(
+    {
+        IncidentStatus.DETECTED: phrase("detected"),
+        IncidentStatus.ACKNOWLEDGED: phrase("acknowledged"),
+        IncidentStatus.INVESTIGATING: phrase("investigating"),
+        IncidentStatus.IDENTIFIED: phrase("identified"),
+        IncidentStatus.RESOLVING: phrase("resolving"),
+        IncidentStatus.RESOLVED: phrase("resolved"),
+        IncidentStatus.CLOSED: phrase("closed"),
+    }
+)
+MARKER: Mapping[ChangeMarkerKind, SafeText] = MappingProxyType(
+    {
+        ChangeMarkerKind.DEPLOY: phrase("deploy"),
+        ChangeMarkerKind.CONFIG: phrase("configuration change"),
+        ChangeMarkerKind.MIGRATION: phrase("migration"),
+        ChangeMarkerKind.FLAG: phrase("feature flag"),
+    }
+)
+
+
+def ref(incident_id: str) -> SafeText:
+    """Return an incident's id as text that may be shown.
+
+    >>> ref("INC-12")
+    'INC-12'
+    """
+    return phrase("INC-{}", int(incident_id.removeprefix("INC-")))
+
+
+def statuses(found: Iterable[IncidentStatus]) -> SafeText:
+    """Return states in a row.
+
+    >>> statuses([IncidentStatus.RESOLVED, IncidentStatus.CLOSED])
+    'resolved, closed'
+    """
+    return row([STATUS[each] for each in found])
+
+
+def row(values: Sequence[SafeText]) -> SafeText:
+    """Return values in a row with commas; what is beyond six is counted.
+
+    >>> row([phrase("a"), phrase("b")])
+    'a, b'
+    """
+    text = phrase("")
+    for place, value in enumerate(values[:NAMES_IN_A_ROW]):
+        text = phrase("{}, {}", text, value) if place else value
+    more = len(values) - NAMES_IN_A_ROW
+    return phrase("{} and {} more", text, more) if more > 0 else text
+
+
+def span(time: timedelta) -> SafeText:
+    """Return a length of time in the unit that fits.
+
+    >>> span(timedelta(seconds=90)), span(timedelta(hours=4)), span(timedelta(seconds=45))
+    ('2 min', '4 h', '45 s')
+    """
+    seconds = max(0, round(time.total_seconds()))
+    if seconds < 90:
+        return phrase("{} s", seconds)
+    if seconds < 90 * 60:
+        return phrase("{} min", round(seconds / 60))
+    if seconds < 48 * 3600:
+        return phrase("{} h", round(seconds / 3600))
+    return phrase("{} days", round(seconds / 86_400))
+
+
+def title(category: str, root: SafeText, others: int) -> SafeText:
+    """Return the title of an incident: what kind of trouble, where, and how many other services it touches.
+
+    >>> title("resource_exhaustion", phrase("billing"), 1)
+    'billing runs out of a resource (1 more service affected)'
+    """
+    head = phrase(_TITLES.get(category, _TITLES["unknown"]), root)
+    if others == 1:
+        return phrase("{} (1 more service affected)", head)
+    return phrase("{} ({} more services affected)", head, others) if others else head
+
+
+def signal_text(
+    kind: SignalKind,
+    service: SafeText,
+    lines: int,
+    template: SafeText | None,
+    distinct: int,
+    usual: float | None = None,
+) -> SafeText:
+    """Return one sentence about one signal.
+
+    >>> signal_text(SignalKind.ERROR_BURST, phrase("billing"), 41, phrase("pool exhausted"), 9, 0.4)
+    'billing: 41 error lines, usually 0.4: pool exhausted'
+    >>> signal_text(SignalKind.NEW_ERROR_TEMPLATE, phrase("billing"), 1, phrase("pool exhausted"), 1)
+    'billing: 1 line of an error not seen before'
+    """
+    if kind is SignalKind.SILENCE:
+        return phrase("{} has stopped logging", service)
+    plural = phrase("line" if lines == 1 else "lines")
+    if kind is SignalKind.NEW_ERROR_TEMPLATE:
+        text = phrase("{}: {} {} of an error not seen before", service, lines, plural)
+    else:
+        text = phrase("{}: {} error {}", service, lines, plural)
+        if usual is not None:
+            text = phrase("{}, usually {}", text, round(usual, 1))
+    return phrase("{}: {}", text, template) if template is not None and distinct >= SHOWN_FROM else text
