@@ -1,19 +1,26 @@
 """Ad-hoc SQL for people: one SELECT over the published views, as fresh as the last commit.
 
-Three walls. A query is allowed by its parse tree, not by its kind: published views, CTEs and three table
-functions are named, everything else is refused (some functions of DuckDB that look like a SELECT write files
-or logs). What is allowed runs in a read-only transaction whose names resolve among the published views. And
-the whole instance has its configuration locked and sees no file outside the store. A timer, a row cap and a
-byte cap bound what is left; functions that make one huge value in one step, which no timer stops, are
-refused.
+Three walls. A query is allowed by its parse tree, not by its kind: it names published views, CTEs, three table
+functions and the functions of `storage.sql_functions`, and everything else is refused (some functions of DuckDB that
+look like a SELECT write files or logs). What is allowed runs in a read-only transaction whose names resolve among the
+published views. And the whole instance has its configuration locked and sees no file outside the store.
+
+A watch bounds what is left: it interrupts a query that takes too long or makes the process grow too much, and rows and
+bytes of the answer are capped. DuckDB looks up from its work once per 2,048 rows, which is why functions that make one
+huge value in a single step are not allowed at all. Why this runs in the owner's process, with what measurements, stands
+in docs/decisions/0010-ad-hoc-sql-in-the-owner.md.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Protocol
 
 import duckdb
@@ -21,20 +28,20 @@ import pyarrow as pa
 
 from storage.catalog import SCHEMA
 from storage.engine import Connection
-from storage.errors import QueryBusy, QueryFailed, QueryRefused, QueryTooLarge, QueryTooLong
+from storage.errors import QueryBusy, QueryFailed, QueryRefused, QueryTooLarge, QueryTooLong, StoreError
 from storage.published import NAMES
 from storage.settings import StorageSettings
+from storage.sql_functions import ALLOWED, CONCATENATIONS, TABLE_FUNCTIONS
 
-MAX_SQL = 20_000  # characters
-TABLE_FUNCTIONS = frozenset({"range", "generate_series", "unnest"})
-# What shows paths or settings, and what makes one value of any size in one step.
-REFUSED_FUNCTIONS = frozenset(
-    {
-        "current_setting", "getenv", "getvariable", "nextval", "currval", "pg_get_viewdef", "get_block_size",
-        "array_resize", "bar", "format", "list_resize", "lpad", "printf", "repeat", "rpad",
-    }
-)  # fmt: skip
+MAX_SQL = 8_000  # characters
+MAX_CONCATENATIONS = 16
+LOOK_S = 0.05  # how often the watch looks
 _CTE_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+_REFUSED_NODES = {
+    "SHOW_REF": "it holds SHOW, DESCRIBE or SUMMARIZE",
+    "PIVOT": "it holds PIVOT",
+    "RECURSIVE_CTE_NODE": "it is recursive",
+}
 Param = str | int | float | bool | None
 
 
@@ -54,23 +61,15 @@ class Sandbox:
         self._slots = threading.BoundedSemaphore(instance.settings.queries_at_once)
         cursor = instance.cursor(SCHEMA)
         try:
-            effects = cursor.execute(
-                "SELECT DISTINCT function_name FROM duckdb_functions() WHERE has_side_effects"
-            ).fetchall()
             taken = cursor.execute(
-                """SELECT view_name FROM duckdb_views() UNION SELECT table_name FROM duckdb_tables()"""
+                "SELECT view_name FROM duckdb_views() UNION SELECT table_name FROM duckdb_tables()"
             ).fetchall()
         finally:
             cursor.close()
-        self._refused = REFUSED_FUNCTIONS | (
-            {row[0] for row in effects} - {"random", "uuid", "uuidv4", "uuidv7"}
-        )
         self._taken = frozenset(row[0].lower() for row in taken) - NAMES
 
     def query(self, sql: str, params: Mapping[str, Param] | None = None) -> pa.Table:
-        """Run one SELECT; raises `QueryRefused`, `QueryFailed`, `QueryTooLong`, `QueryTooLarge` or
-        `QueryBusy`.
-        """
+        """Run one SELECT; raises `QueryRefused`, `QueryFailed`, `QueryTooLong`, `QueryTooLarge` or `QueryBusy`."""
         if not self._slots.acquire(blocking=False):
             raise QueryBusy("as many queries run as may run at once", hint=QueryBusy.remedy)
         try:
@@ -87,25 +86,23 @@ class Sandbox:
         if reasons:
             raise QueryRefused(f"this query may not run: {'; '.join(reasons)}", hint=QueryRefused.remedy)
         settings = self._instance.settings
-        timer = threading.Timer(settings.query_s, cursor.interrupt)
-        timer.daemon = True
-        timer.start()
-        try:
-            cursor.execute("BEGIN TRANSACTION READ ONLY")
-            relation = cursor.sql(sql, params=params) if params else cursor.sql(sql)
-            return _bounded(relation.limit(settings.query_rows + 1), settings)
-        except duckdb.InterruptException:
-            raise QueryTooLong(
-                f"the query was stopped after {settings.query_s:g} s", hint=QueryTooLong.remedy
-            ) from None
-        except duckdb.OutOfMemoryException:
-            raise QueryTooLarge(
-                "the query needs more memory than it may have", hint=QueryTooLarge.remedy
-            ) from None
-        except duckdb.Error as error:
-            raise QueryFailed(_explained(error), hint=QueryFailed.remedy) from None
-        finally:
-            timer.cancel()
+        with _watched(cursor, settings) as watch:
+            try:
+                cursor.execute("BEGIN TRANSACTION READ ONLY")
+                relation = cursor.sql(sql, params=params) if params else cursor.sql(sql)
+                return _bounded(relation.limit(settings.query_rows + 1), settings)
+            except duckdb.InterruptException:
+                raise watch.verdict or QueryFailed("the query was interrupted") from None
+            except duckdb.OutOfMemoryException:
+                raise _too_large("the query needs more memory than it may have") from None
+            except (duckdb.BinderException, duckdb.CatalogException):
+                raise QueryFailed(
+                    "a name or a type in the query does not exist or does not fit", hint=QueryFailed.remedy
+                ) from None
+            except duckdb.Error as error:
+                raise QueryFailed(
+                    f"DuckDB could not run it ({type(error).__name__})", hint=QueryFailed.remedy
+                ) from None
 
     def refusals(self, cursor: Connection, sql: str) -> list[str]:
         """Return why `sql` may not run; nothing means that it may."""
@@ -123,36 +120,93 @@ class Sandbox:
         return self._judge(tree)
 
     def _judge(self, tree: dict[str, Any]) -> list[str]:
-        found: list[str] = []
+        found: set[str] = set()
         ctes: set[str] = set()
         tables: list[dict[str, Any]] = []
-        waiting: list[Any] = [tree]
-        while waiting:
-            node = waiting.pop()
-            if isinstance(node, list):
-                waiting.extend(node)
-            elif isinstance(node, dict):
-                waiting.extend(node.values())
-                ctes.update(entry["key"].lower() for entry in (node.get("cte_map") or {}).get("map", []))
-                kind = node.get("type")
-                if kind == "BASE_TABLE":
-                    tables.append(node)
-                elif kind == "TABLE_FUNCTION":
-                    function = str((node.get("function") or {}).get("function_name", "")).lower()
-                    if function not in TABLE_FUNCTIONS:
-                        found.append("it reads from a table function")
-                elif kind in ("SHOW_REF", "PIVOT"):
-                    found.append("it holds SHOW, DESCRIBE, SUMMARIZE or PIVOT")
-                if "function_name" in node and str(node["function_name"]).lower() in self._refused:
-                    found.append(f"it calls {str(node['function_name']).lower()}")
+        concatenations = 0
+        for node in _nodes(tree):
+            ctes.update(entry["key"].lower() for entry in (node.get("cte_map") or {}).get("map", []))
+            kind = str(node.get("type", ""))
+            if kind == "BASE_TABLE":
+                tables.append(node)
+            elif kind == "TABLE_FUNCTION":
+                function = node.get("function") or {}
+                if str(function.get("function_name", "")).lower() not in TABLE_FUNCTIONS:
+                    found.add("it reads from a table function")
+                function["function_name"] = "unnest"  # judged here; as a scalar it may be another matter
+            elif kind in _REFUSED_NODES:
+                found.add(_REFUSED_NODES[kind])
+            if "function_name" in node:
+                function_name = str(node["function_name"]).lower()
+                qualified = node.get("catalog") or node.get("schema") not in (None, "", "main")
+                if function_name not in ALLOWED or qualified:
+                    found.add("it calls a function that is not on the list")
+                concatenations += function_name in CONCATENATIONS
+        if concatenations > MAX_CONCATENATIONS:
+            found.add(f"it joins texts more than {MAX_CONCATENATIONS} times")
         # A CTE may not borrow the name of something that exists: outside its scope the name would mean that.
         if any(not _CTE_NAME.fullmatch(cte) or cte in self._taken for cte in ctes):
-            found.append("a WITH name is taken or is not a plain name")
+            found.add("a WITH name is taken or is not a plain name")
         for table in tables:
             plain = not table.get("schema_name") and not table.get("catalog_name")
             if not plain or str(table.get("table_name", "")).lower() not in NAMES | ctes:
-                found.append("it reads from something that is not a published view")
-        return sorted(set(found))
+                found.add("it reads from something that is not a published view")
+        return sorted(found)
+
+
+def _nodes(tree: object) -> Iterator[dict[str, Any]]:
+    """Yield every object of a JSON tree, parents before what is inside them."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, dict):
+            yield node
+            waiting.extend(node.values())
+        elif isinstance(node, list):
+            waiting.extend(node)
+
+
+class _Watch:
+    """Interrupts a query that lasts too long or makes the process grow too much; `verdict` says which."""
+
+    def __init__(self, cursor: Connection, settings: StorageSettings) -> None:
+        self.verdict: StoreError | None = None
+        self._cursor, self._settings = cursor, settings
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._look, name="mayday-query-watch", daemon=True)
+        self._until = time.monotonic() + settings.query_s
+        self._most = resident_bytes() + settings.query_memory_mb * 1024 * 1024
+        self._thread.start()
+
+    def end(self) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._done.wait(LOOK_S):
+            if time.monotonic() > self._until:
+                self.verdict = QueryTooLong(
+                    f"the query was stopped after {self._settings.query_s:g} s", hint=QueryTooLong.remedy
+                )
+            elif resident_bytes() > self._most:
+                self.verdict = _too_large("the query needs more memory than it may have")
+            if self.verdict is not None:
+                self._cursor.interrupt()  # again at each look, until the query has noticed
+
+
+@contextmanager
+def _watched(cursor: Connection, settings: StorageSettings) -> Iterator[_Watch]:
+    watch = _Watch(cursor, settings)
+    try:
+        yield watch
+    finally:
+        watch.end()
+
+
+def resident_bytes() -> int:
+    """Return the memory this process holds, in bytes."""
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def _bounded(relation: duckdb.DuckDBPyRelation, settings: StorageSettings) -> pa.Table:
@@ -162,17 +216,12 @@ def _bounded(relation: duckdb.DuckDBPyRelation, settings: StorageSettings) -> pa
     for batch in reader:
         rows, size = rows + batch.num_rows, size + batch.nbytes
         if rows > settings.query_rows:
-            raise QueryTooLarge(f"more than {settings.query_rows} rows", hint=QueryTooLarge.remedy)
+            raise _too_large(f"the answer has more than {settings.query_rows} rows")
         if size > settings.query_mb * 1024 * 1024:
-            raise QueryTooLarge(f"more than {settings.query_mb} MB", hint=QueryTooLarge.remedy)
+            raise _too_large(f"the answer has more than {settings.query_mb} MB")
         batches.append(batch)
     return pa.Table.from_batches(batches, schema=reader.schema)
 
 
-def _explained(error: duckdb.Error) -> str:
-    """Return a sentence for a failed query. Only binder and parser texts name the query's own words, not
-    values.
-    """
-    if isinstance(error, duckdb.BinderException | duckdb.CatalogException):
-        return "a name or a type in the query does not exist or does not fit"
-    return f"DuckDB could not run it ({type(error).__name__})"
+def _too_large(detail: str) -> QueryTooLarge:
+    return QueryTooLarge(detail, hint=QueryTooLarge.remedy)

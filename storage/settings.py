@@ -47,4 +47,7 @@ class StorageSettings(BaseModel):
     query_s: float = Field(default=5.0, gt=0, le=60, description="Seconds an ad-hoc query may run")
     query_rows: int = Field(default=100_000, ge=1, description="Rows an ad-hoc query may return")
     query_mb: int = Field(default=64, ge=1, description="Megabytes an ad-hoc query may return")
+    query_memory_mb: int = Field(
+        default=512, ge=64, description="Megabytes the process may grow by while an ad-hoc query runs"
+    )
     queries_at_once: int = Field(default=2, ge=1, description="Ad-hoc queries that may run at the same time")
