@@ -120,7 +120,8 @@ class Known:
 
 
 class Decision(NamedTuple):
-    """What becomes of one signal. `incident` is an id of a known incident, or "new-n" for the n-th to open."""
+    """What becomes of one signal. `incident` is an id of a known incident, or "new-n" for the n-th to
+    open."""
 
     found: Candidate
     verdict: Verdict

@@ -88,7 +88,7 @@ def moved(incident: Incident, to: IncidentStatus, at: datetime, by: str) -> Inci
         changes["resolved_at"] = None
     if to is S.CLOSED:
         changes["closed_at"] = at
-    return _copy(incident, changes)
+    return amended(incident, **changes)
 
 
 def touched(incident: Incident, at: datetime, by: str, **changes: Any) -> Incident:
@@ -101,7 +101,7 @@ def touched(incident: Incident, at: datetime, by: str, **changes: Any) -> Incide
     changes |= {"updated_at": at, "version": incident.version + 1}
     if is_person(by) and incident.acknowledged_at is not None and incident.responded_at is None:
         changes["responded_at"] = at
-    return _copy(incident, changes)
+    return amended(incident, **changes)
 
 
 def no_earlier(incident: Incident, at: datetime) -> datetime:
@@ -109,7 +109,8 @@ def no_earlier(incident: Incident, at: datetime) -> datetime:
     return max(at, incident.updated_at)
 
 
-def _copy(incident: Incident, changes: dict[str, Any]) -> Incident:
+def amended(incident: Incident, **changes: Any) -> Incident:
+    """Return a validated copy with `changes`, for more that belongs to the same step."""
     copy = incident.having(**changes)
     assert isinstance(copy, Incident)
     return copy

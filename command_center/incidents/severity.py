@@ -1,9 +1,10 @@
 """How bad it is: rules in the order of the configuration, the first that holds decides. Pure.
 
-A rule compares what is affected with limits a person can read: is a service critical, what share of a service's
-lines are errors (0..1), how many such lines there are, how many services are affected. Every limit of a rule must
-hold; a rule without limits always does. A log line is not a request: a service that writes three lines per request
-shows a share of 0.33 when every request fails, so limits belong well below 1.
+A rule compares what is affected with limits a person can read: is a service critical, what share of a
+service's lines are errors (0..1), how many such lines there are, how many services are affected. Every
+limit of a rule must hold; a rule without limits always does. A log line is not a request: a service that
+writes three lines per request shows a share of 0.33 when every request fails, so limits belong well below
+1.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""The sentences that people read: titles, summaries and timeline entries. Pure; everything returned is `SafeText`.
+"""The sentences that people read: titles, summaries and timeline entries. Pure; everything returned is
+`SafeText`.
 
-A template is quoted only when it was seen with at least `SHOWN_FROM` different parameters: before that, what looks
-like a word of the program may be a name that happened to be in the first lines. Until then its lines are counted
-and its kind is named.
+A template is quoted only when it was seen with at least `SHOWN_FROM` different parameters: before that,
+what looks like a word of the program may be a name that happened to be in the first lines. Until then its
+lines are counted and its kind is named.
 """
 
 from __future__ import annotations

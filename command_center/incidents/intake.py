@@ -1,0 +1,226 @@
+"""From signals to incidents, inside the transaction that adds the facts they came with.
+
+Reads what is known, lets `correlate` decide, and writes what was decided: signal rows, incidents, timeline,
+audit. Everything is derived from rows of the same transaction, so a block that is applied once is judged
+once.
+
+Two things go on without a new signal: a signal that was held for its few lines is tried again when more of
+them come, and the severity of an open incident rises with the traffic in error. It never falls by itself,
+and what a person has set stays.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from command_center.incidents import wording
+from command_center.incidents.correlate import Candidate, Decision, Fingerprint, Known, Verdict, correlate
+from command_center.incidents.evidence import (
+    SignalRecord,
+    Trace,
+    traces,
+)
+from command_center.incidents.upkeep import Upkeep
+from command_center.settings import CenterSettings
+from models.levels import Level
+from storage.facts import BlockFacts, Signal, SignalKind
+from storage.records import Incident
+from storage.transaction import Transaction
+
+
+@dataclass
+class Taken:
+    """What one round changed."""
+
+    signals: int = 0
+    opened: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+
+
+class Intake:
+    """The way from facts to incidents; holds settings only."""
+
+    def __init__(self, upkeep: Upkeep, settings: CenterSettings) -> None:
+        self._upkeep, self._settings = upkeep, settings
+
+    def take(self, tx: Transaction, facts: Sequence[BlockFacts]) -> Taken:
+        """Judge the facts that were just added; `facts` are the fresh ones only."""
+        taken = Taken()
+        counted = _counted(facts)
+        fresh = self._unseen(tx, facts, counted)
+        moments = [record.at for record in fresh] or [
+            traffic.last_ts for report in facts for traffic in report.traffic if traffic.errors
+        ]
+        if not moments:
+            return taken
+        held = self._held(tx, moments, counted)
+        if fresh or held:
+            self._judge(tx, held, fresh, taken)
+        loud = {str(traffic.service) for report in facts for traffic in report.traffic if traffic.errors}
+        done = {*taken.opened, *taken.changed}
+        taken.changed += self._upkeep.look_again(tx, loud, max(moments), done)
+        return taken
+
+    def _unseen(
+        self, tx: Transaction, facts: Sequence[BlockFacts], counted: Counter[tuple[str, str]]
+    ) -> list[SignalRecord]:
+        """Return the signals of `facts` as rows to be, without those that are known already."""
+        signals = {signal.id: signal for report in facts for signal in report.signals}
+        known = (
+            {
+                row[0]
+                for row in tx.execute(
+                    "SELECT id FROM signal WHERE id IN (SELECT unnest(?::VARCHAR[]))", [list(signals)]
+                )
+            }
+            if signals
+            else set()
+        )
+        return [
+            _as_record(signal, counted)
+            for identity, signal in sorted(signals.items())
+            if identity not in known
+        ]
+
+    def _held(
+        self, tx: Transaction, moments: Sequence[datetime], counted: Counter[tuple[str, str]]
+    ) -> list[SignalRecord]:
+        """Return the held signals that may still become something, their new lines added."""
+        window = timedelta(seconds=self._settings.correlation.window)
+        held = tx.rows(
+            SignalRecord,
+            "verdict = 'held' AND ts BETWEEN ? AND ? ORDER BY ts, id",
+            [min(moments) - window, max(moments) + window],
+        )
+        now: list[SignalRecord] = []
+        for row in held:
+            more = counted[str(row.service), row.template_id or ""]
+            if more:
+                tx.execute('UPDATE signal SET "lines" = "lines" + ? WHERE id = ?', [more, row.id])
+                tx.changed.add(SignalRecord.table)
+            now.append(row.having(lines=row.lines + more))
+        return now
+
+    def _judge(
+        self, tx: Transaction, held: Sequence[SignalRecord], fresh: Sequence[SignalRecord], taken: Taken
+    ) -> None:
+        records = {record.id: record for record in (*held, *fresh)}
+        settings = self._settings.correlation
+        decisions = correlate(
+            self._known(tx, min(record.at for record in records.values())),
+            [Candidate(record.signal(), record.lines) for record in held],
+            [Candidate(record.signal(), record.lines) for record in fresh],
+            self._upkeep.graph,
+            settings,
+        )
+        by_incident: dict[str, list[Decision]] = {}
+        for decision in decisions:
+            if decision.incident is not None:
+                by_incident.setdefault(decision.incident, []).append(decision)
+        ids = {
+            key: tx.next_id("INC") if key.startswith("new-") else key
+            for key in sorted(by_incident, key=_order)
+        }
+        seen = self._seen(tx, ids.values())
+        was_held = {record.id for record in held}
+        for decision in decisions:
+            record = records[decision.found.signal.id]
+            incident = None if decision.incident is None else ids[decision.incident]
+            last = seen.get((incident or "", *decision.found.fingerprint))
+            self._write_signal(tx, record, decision, incident, last, known=record.id in was_held)
+        taken.signals = len(fresh)
+        for key, incident in ids.items():
+            if key.startswith("new-"):
+                self._upkeep.open(tx, incident)
+                taken.opened.append(incident)
+            else:
+                self._upkeep.grow(tx, incident, by_incident[key], seen)
+                taken.changed.append(incident)
+
+    def _known(self, tx: Transaction, oldest: datetime) -> list[Known]:
+        since = oldest - timedelta(seconds=self._settings.correlation.quiet)
+        incidents = tx.rows(
+            Incident, "status NOT IN ('resolved', 'closed') OR resolved_at >= ? ORDER BY id", [since]
+        )
+        marks = traces(tx, [incident.id for incident in incidents]) if incidents else {}
+        return [
+            Known(
+                id=incident.id,
+                status=incident.status,
+                since=incident.fault_at or incident.detected_at,
+                services=frozenset(
+                    str(name)
+                    for name in (incident.service, *incident.affected_services)
+                    if name != wording.NOBODY
+                ),
+                resolved_at=incident.resolved_at,
+                marks={trace.mark.fingerprint: trace.mark for trace in marks.get(incident.id, [])},
+            )
+            for incident in incidents
+        ]
+
+    def _seen(self, tx: Transaction, ids: Iterable[str]) -> dict[tuple[str, *Fingerprint], Trace]:
+        return {
+            (incident, *trace.mark.fingerprint): trace
+            for incident, found in traces(tx, ids).items()
+            for trace in found
+        }
+
+    def _write_signal(
+        self,
+        tx: Transaction,
+        record: SignalRecord,
+        decision: Decision,
+        incident: str | None,
+        last: Trace | None,
+        *,
+        known: bool,
+    ) -> None:
+        gap = timedelta(seconds=self._settings.correlation.flap_gap)
+        returned = last is not None and record.at - last.last_at >= gap
+        if known:
+            tx.execute(
+                "UPDATE signal SET verdict = ?, reason = ?, incident_id = ?, returned = ? WHERE id = ?",
+                [decision.verdict.value, decision.reason, incident, returned, record.id],
+            )
+            tx.changed.add(SignalRecord.table)
+            return
+        tx.insert(
+            record.having(
+                verdict=decision.verdict.value,
+                reason=decision.reason,
+                incident_id=incident,
+                returned=returned,
+            )
+        )
+
+
+def _order(key: str) -> tuple[int, str]:
+    """Sort keys of correlation so that new incidents are numbered in the order they were decided on."""
+    return (int(key.removeprefix("new-")), key) if key.startswith("new-") else (0, key)
+
+
+def _counted(facts: Iterable[BlockFacts]) -> Counter[tuple[str, str]]:
+    """Return lines per (service, template) of everything above INFO."""
+    counted: Counter[tuple[str, str]] = Counter()
+    for report in facts:
+        for fact in report.counts:
+            if fact.level == Level.UNKNOWN or fact.level >= Level.WARN:
+                counted[str(fact.service), fact.template_id] += fact.count
+    return counted
+
+
+def _as_record(signal: Signal, counted: Counter[tuple[str, str]]) -> SignalRecord:
+    figures = {
+        key: value
+        for key, value in signal.evidence.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }
+    lines = 0
+    if signal.kind is not SignalKind.SILENCE:
+        lines = max(1, int(figures.get("count", 0)), counted[str(signal.service), signal.template_id or ""])
+    fields = {name: getattr(signal, name) for name in Signal.model_fields if name != "evidence"}
+    return SignalRecord(**fields, evidence=figures, lines=lines, verdict=Verdict.HELD.value, reason="new")
