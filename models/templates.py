@@ -188,6 +188,11 @@ class TemplateMiner:
         self._changed.clear()
         return out
 
+    def template(self, template_id: str) -> str | None:
+        """Return the words of one template as `changed` gives them; None if it was forgotten."""
+        mined = self._mined.get(template_id)
+        return None if mined is None else mined.shown()
+
     def dump(self) -> bytes:
         """Return the whole state as bytes that nothing changes afterwards. They hold raw text."""
         state = {

@@ -1,0 +1,29 @@
+"""Errors of the dataflow."""
+
+from __future__ import annotations
+
+from models.errors import MaydayError
+
+
+class TooManyFaults(MaydayError):
+    code = "too_many_faults"
+    meaning = "Our own code failed on more messages in a minute than `stream.faults_per_minute` allows."
+    remedy = "The messages are kept, sealed. Look for the faults in log/stream.log and report them."
+
+
+class StateUnreadable(MaydayError):
+    code = "state_unreadable"
+    meaning = "The stream's stored state was written by another version of Mayday."
+    remedy = "Start the version that wrote it, or remove recovery/: what is still in the spool is read again."
+
+
+class StreamStopped(MaydayError):
+    code = "stream_stopped"
+    meaning = "The stream was told to stop while facts waited for the command center."
+    remedy = "Nothing: the facts are made again from the spool at the next start."
+
+
+class StreamFailed(MaydayError):
+    code = "stream_failed"
+    meaning = "The dataflow ended with a failure; its state is that of the last two seconds before."
+    remedy = "It starts again by itself under `mayday up`; log/stream.log names the fault."

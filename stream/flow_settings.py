@@ -1,0 +1,46 @@
+"""Settings of the dataflow: the table `[stream]` of `mayday.toml`."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from models.detectors.settings import DetectorSettings
+from models.settings import TemplateSettings
+
+
+class FlowSettings(BaseModel):
+    """How blocks of the spool become facts, and how much memory that may take."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epoch_seconds: float = Field(
+        default=2.0,
+        ge=0,
+        le=60,
+        description="State is stored this often; after a crash as much is done again, and counted once",
+    )
+    blocks_per_poll: int = Field(
+        default=8, ge=1, le=1000, description="Blocks of the spool that are taken in one go"
+    )
+    idle_ms: float = Field(
+        default=20, ge=1, le=1000, description="Wait for new blocks when all are read, milliseconds"
+    )
+    lateness_seconds: float = Field(
+        default=30,
+        ge=0,
+        le=3600,
+        description="A window of a service stays open until its lines have moved on by this much",
+    )
+    services_per_shard: int = Field(
+        default=64,
+        ge=1,
+        le=10_000,
+        description="Services in each of the 64 shards; the one quiet for longest is forgotten first",
+    )
+    faults_per_minute: int = Field(
+        default=100,
+        ge=1,
+        description="Failures of our own code on messages, above which the stream stops and says so",
+    )
+    templates: TemplateSettings = Field(default_factory=TemplateSettings, description="Drain3 and its limits")
+    detectors: DetectorSettings = Field(default_factory=DetectorSettings, description="The first detectors")

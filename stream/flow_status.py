@@ -1,0 +1,104 @@
+"""What the stream says about itself in `run/stream.json`, for `mayday status`: numbers only.
+
+Written whole and renamed into place about once a second; a file that is older than a few seconds belongs to
+a stream that died or waits for the command center.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from models.clock import Clock
+from storage.layout import Layout
+
+
+class FlowStatus(BaseModel):
+    """State of one stream process; counts are since its start."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    state: str = Field(description="reading, waiting (for the command center), stopped or failed")
+    pid: int = Field(description="Process id")
+    started_at: AwareDatetime = Field(description="When it started")
+    written_at: AwareDatetime = Field(description="When this was written")
+    blocks: int = Field(ge=0, description="Blocks read")
+    lines: int = Field(ge=0, description="Lines read")
+    lag_seconds: float = Field(ge=0, description="Age of the newest block that was read, 0 when all are read")
+    services: int = Field(ge=0, description="Services in memory")
+    templates: int = Field(ge=0, description="Templates in memory")
+    quarantined: int = Field(ge=0, description="Messages kept aside because they did not decode")
+    faults: int = Field(ge=0, description="Failures of our own code on messages")
+    damage: int = Field(ge=0, description="Places of the spool that could not be read")
+    committed_seq: int | None = Field(description="Number of the next block after the newest stored state")
+    gc_seconds: float = Field(ge=0, description="Time spent collecting garbage")
+
+
+class Progress:
+    """The numbers as they grow, and the file they are written to. Not to be shared between threads."""
+
+    EVERY_S = 1.0
+
+    def __init__(self, path: Path | None, clock: Clock) -> None:
+        self._path, self._clock = path, clock
+        self._started_at = clock()
+        self._written_at: datetime | None = None
+        self.state = "reading"
+        self.blocks = self.lines = self.quarantined = self.faults = self.damage = 0
+        self.newest_at: datetime | None = None  # receive time of the newest block, None when all are read
+        self.committed_seq: int | None = None
+        self.gc_seconds = 0.0
+        self.services: dict[int, int] = {}  # by shard
+        self.templates: dict[int, int] = {}
+
+    def current(self) -> FlowStatus:
+        """Return the numbers as they are now."""
+        now = self._clock()
+        lag = (now - self.newest_at).total_seconds() if self.newest_at is not None else 0.0
+        return FlowStatus(
+            state=self.state,
+            pid=os.getpid(),
+            started_at=self._started_at,
+            written_at=now,
+            blocks=self.blocks,
+            lines=self.lines,
+            lag_seconds=round(max(0.0, lag), 3),
+            services=sum(self.services.values()),
+            templates=sum(self.templates.values()),
+            quarantined=self.quarantined,
+            faults=self.faults,
+            damage=self.damage,
+            committed_seq=self.committed_seq,
+            gc_seconds=round(self.gc_seconds, 3),
+        )
+
+    def write(self, state: str | None = None) -> None:
+        """Write the file if a second has passed or the state is another. Raises OSError."""
+        now, changed = self._clock(), state is not None and state != self.state
+        if state is not None:
+            self.state = state
+        due = self._written_at is None or abs((now - self._written_at).total_seconds()) >= self.EVERY_S
+        if self._path is None or not (due or changed):
+            return
+        self._written_at = now
+        beside = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(self.current().model_dump_json())
+        beside.replace(self._path)
+
+
+def status_path(layout: Layout) -> Path:
+    """Where the status stands."""
+    return layout.run / "stream.json"
+
+
+def read_flow_status(layout: Layout) -> FlowStatus | None:
+    """Return the status that a stream of `layout` wrote last, None without one."""
+    try:
+        return FlowStatus.model_validate_json(status_path(layout).read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return None

@@ -1,0 +1,398 @@
+"""What the stream knows of one service: its templates, its open windows and what its detectors have learnt.
+
+Event time is the service's own: its watermark is the newest time of its lines less the lateness that is
+allowed, and a service that says nothing moves on with the ticks, at the pace of the spool's time. A time
+ahead of the receipt of its line counts as received for the detectors, so a host whose clock is fast cannot
+close windows over the others. Lines that come after their window was closed are counted like all others and
+reported as late; detectors do not see them.
+
+Nothing here asks a clock or draws a number: equal blocks give equal facts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import repeat
+from operator import floordiv
+from typing import Any, Final
+
+import msgpack
+import zstandard
+
+from models.detectors import NewErrorTemplate
+from models.detectors.burst_watch import BurstWatch
+from models.detectors.silence_watch import SilenceWatch
+from models.levels import Level
+from models.masking import Masker, Recent
+from models.sanitizer import SafeText
+from models.sanitizer.gate import Gate
+from models.templates import MinedTemplate, TemplateMiner
+from storage.facts import MinuteCount, ServiceTraffic, Signal, SignalKind
+from storage.records import ErrorEvent, ErrorPattern
+from stream.fields import Lines
+from stream.flow_errors import StateUnreadable
+from stream.flow_settings import FlowSettings
+from stream.moments import MINUTE_NS, moment
+
+SCHEMA: Final = 1
+_ERROR: Final = int(Level.ERROR)
+_LEVELS: Final = {int(level): level for level in Level}
+
+
+class Tools:
+    """What every service's state works with; one per process, nothing in it belongs to the state."""
+
+    def __init__(self, settings: FlowSettings, gate: Gate, template_key: bytes) -> None:
+        self.settings = settings
+        self.gate = gate
+        self.template_key = template_key
+        self.masker = Masker(settings.templates.known_shapes)
+        self._hosts = Recent[str, SafeText](8192)
+
+    def host(self, raw: str) -> SafeText:
+        """Return a host's name past the gate, each looked at once."""
+        known = self._hosts.get(raw)
+        if known is None:
+            known = self.gate.name(raw, "host")
+            self._hosts.put(raw, known)
+        return known
+
+
+@dataclass(slots=True)
+class ServiceFacts:
+    """What one block said about one service."""
+
+    counts: list[MinuteCount] = field(default_factory=list)
+    traffic: list[ServiceTraffic] = field(default_factory=list)
+    patterns: list[ErrorPattern] = field(default_factory=list)
+    errors: list[ErrorEvent] = field(default_factory=list)
+    signals: list[Signal] = field(default_factory=list)
+    late: int = 0
+
+
+@dataclass(slots=True)
+class _Errors:
+    """The error lines of one block: by (host, level, template), by slot, and the first of each template."""
+
+    groups: dict[tuple[str, int, str], list[int]] = field(default_factory=dict)  # count, first, last
+    slots: Counter[int] = field(default_factory=Counter)
+    firsts: dict[str, tuple[int, int, str, int]] = field(default_factory=dict)  # time, level, host, count
+
+    def add(self, at: int, host: str, level: int, template_id: str, slot: int) -> None:
+        group = self.groups.get((host, level, template_id))
+        if group is None:
+            self.groups[host, level, template_id] = [1, at, at]
+        else:
+            group[0] += 1
+            group[1] = min(group[1], at)
+            group[2] = max(group[2], at)
+        self.slots[slot] += 1
+        first = self.firsts.get(template_id)
+        if first is None:
+            self.firsts[template_id] = (at, level, host, 1)
+        else:
+            earliest = first[:3] if first[0] <= at else (at, level, host)
+            self.firsts[template_id] = (earliest[0], max(first[1], level), earliest[2], first[3] + 1)
+
+    def __len__(self) -> int:
+        return sum(self.slots.values())
+
+
+class ServiceState:
+    """State of one service. `name` is raw; `safe_name` is what leaves."""
+
+    def __init__(self, name: str, tools: Tools) -> None:
+        self.name = name
+        self.safe_name = tools.gate.name(name)
+        self._tools = tools
+        settings = tools.settings
+        self._miner = TemplateMiner(name, tools.template_key, settings.templates, tools.masker)
+        self._novelty = NewErrorTemplate(
+            settings.detectors.novelty_minutes, settings.detectors.known_templates
+        )
+        self._bursts = BurstWatch(settings.detectors)
+        self._silence = SilenceWatch(settings.detectors)
+        self._newest_ns: int | None = None  # newest time of a line, never ahead of its receipt
+        self._heard_ns = 0  # receive time of the newest block with lines
+        self._watermark_ns = 0
+        self._packed_templates: bytes | None = None
+
+    @property
+    def templates(self) -> int:
+        """Number of templates."""
+        return len(self._miner)
+
+    def take(self, lines: Lines, shard: int, block: int, received_ns: int) -> ServiceFacts:
+        """Learn the lines of one block and return what is to be reported."""
+        self._packed_templates = None
+        facts = ServiceFacts()
+        ids = self._miner.learn_many(lines.text)
+        facts.counts, facts.late = self._count(lines, ids)
+        errors = self._errors(lines, ids, received_ns)
+        facts.traffic.append(
+            ServiceTraffic(
+                service=self.safe_name, lines=len(ids), errors=len(errors), last_ts=moment(max(lines.ts))
+            )
+        )
+        facts.patterns = self._patterns(self._miner.changed(), lines, ids)
+        facts.errors = [
+            ErrorEvent(
+                ts=moment(first),
+                last_ts=moment(last),
+                service=self.safe_name,
+                host=self._tools.host(host),
+                level=_LEVELS[level],
+                template_id=template_id,
+                count=count,
+                shard=shard,
+                block=block,
+            )
+            for (host, level, template_id), (count, first, last) in sorted(errors.groups.items())
+        ]
+        facts.signals = [
+            *self._new_errors(errors, max(lines.ts), block, received_ns),
+            *self._burst(lines, errors, block, received_ns),
+        ]
+        self._silence.heard(received_ns)
+        self._heard_ns = received_ns
+        newest = min(max(lines.ts), received_ns)
+        self._newest_ns = newest if self._newest_ns is None else max(self._newest_ns, newest)
+        self._move_on(self._newest_ns)
+        return facts
+
+    def tick(self, block: int, received_ns: int) -> list[Signal]:
+        """Let time go on: windows close, and a service that is silent is reported."""
+        if self._newest_ns is None:
+            return []
+        self._move_on(self._newest_ns + max(0, received_ns - self._heard_ns))
+        quiet = self._silence.tick(received_ns)
+        if quiet is None:
+            return []
+        evidence: dict[str, int | float | str] = {
+            "quiet_s": round(quiet.quiet_s, 1),
+            "usual_s": round(quiet.usual_s, 1),
+            "limit_s": round(quiet.limit_s, 1),
+        }
+        return [
+            Signal(
+                id=self._signal_id(SignalKind.SILENCE, "", block),
+                kind=SignalKind.SILENCE,
+                service=self.safe_name,
+                at=moment(self._newest_ns),
+                seen_at=moment(received_ns),
+                score=quiet.score,
+                threshold=self._silence.threshold,
+                evidence=evidence,
+            )
+        ]
+
+    # -- what one block says ------------------------------------------------------------------------------------
+
+    def _count(self, lines: Lines, ids: list[str]) -> tuple[list[MinuteCount], int]:
+        minutes = list(map(floordiv, lines.ts, repeat(MINUTE_NS)))
+        groups = Counter(zip(ids, minutes, lines.level, strict=True))
+        counts = [
+            MinuteCount(
+                service=self.safe_name,
+                template_id=template_id,
+                minute=moment(minute * MINUTE_NS),
+                level=_LEVELS[level],
+                count=count,
+            )
+            for (template_id, minute, level), count in sorted(groups.items())
+        ]
+        closed = self._watermark_ns // MINUTE_NS
+        late = sum(count for (_, minute, _), count in groups.items() if minute < closed)
+        return counts, late
+
+    def _errors(self, lines: Lines, ids: list[str], received_ns: int) -> _Errors:
+        errors = _Errors()
+        if max(lines.level) >= _ERROR:
+            slot_of = self._bursts.slot_of
+            for at, host, level, template_id in zip(lines.ts, lines.host, lines.level, ids, strict=True):
+                if level >= _ERROR:
+                    errors.add(at, host, level, template_id, slot_of(min(at, received_ns)))
+        return errors
+
+    def _patterns(self, changed: list[MinedTemplate], lines: Lines, ids: list[str]) -> list[ErrorPattern]:
+        if not changed:
+            return []
+        seen: dict[str, tuple[int, int, int]] = {}
+        wanted = {mined.template_id for mined in changed}
+        for template_id, at, level in zip(ids, lines.ts, lines.level, strict=True):
+            if template_id in wanted:
+                first, last, highest = seen.get(template_id, (at, at, level))
+                seen[template_id] = (min(first, at), max(last, at), max(highest, level))
+        gate = self._tools.gate
+        return [
+            ErrorPattern(
+                template_id=mined.template_id,
+                service=self.safe_name,
+                template=gate.template(mined.template),
+                level=_LEVELS[seen[mined.template_id][2]],
+                first_seen=moment(seen[mined.template_id][0]),
+                last_seen=moment(seen[mined.template_id][1]),
+                distinct_parameters=mined.distinct,
+                samples=tuple(gate.text(sample) for sample in mined.samples),
+            )
+            for mined in changed
+            if mined.template_id in seen
+        ]
+
+    # -- detectors ----------------------------------------------------------------------------------------------
+
+    def _new_errors(self, errors: _Errors, newest_ns: int, block: int, received_ns: int) -> list[Signal]:
+        minute = min(newest_ns, received_ns) // MINUTE_NS
+        self._novelty.pass_minute(minute)
+        signals = []
+        for template_id, (at, level, host, count) in errors.firsts.items():
+            x: dict[Any, Any] = {"template": template_id, "minute": minute}
+            score = self._novelty.score_one(x)
+            self._novelty.learn_one(x)
+            if score >= self._novelty.threshold:
+                signals.append(
+                    self._signal(
+                        SignalKind.NEW_ERROR_TEMPLATE,
+                        template_id,
+                        host,
+                        level,
+                        at,
+                        block,
+                        received_ns,
+                        score,
+                        self._novelty.threshold,
+                        {"count": count},
+                    )
+                )
+        return signals
+
+    def _burst(self, lines: Lines, errors: _Errors, block: int, received_ns: int) -> list[Signal]:
+        times: Iterable[int] = lines.ts
+        if max(lines.ts) > received_ns:
+            times = (min(at, received_ns) for at in lines.ts)
+        slots = Counter(map(self._bursts.slot_of, times))
+        burst = self._bursts.observe({slot: (errors.slots[slot], n) for slot, n in slots.items()})
+        if burst is None:
+            return []
+        # The template with the most lines stands for the burst.
+        template_id, (at, level, host, count) = max(
+            errors.firsts.items(), key=lambda item: (item[1][3], item[0])
+        )
+        evidence = {
+            "count": burst.errors,
+            "lines": burst.lines,
+            "usual": round(burst.usual, 3),
+            "window_s": burst.window_s,
+            "of_template": count,
+        }
+        return [
+            self._signal(
+                SignalKind.ERROR_BURST,
+                template_id,
+                host,
+                level,
+                min(at, *(first[0] for first in errors.firsts.values())),
+                block,
+                received_ns,
+                burst.score,
+                self._bursts.threshold,
+                evidence,
+            )
+        ]
+
+    def _signal(
+        self,
+        kind: SignalKind,
+        template_id: str,
+        host: str,
+        level: int,
+        at: int,
+        block: int,
+        received_ns: int,
+        score: float,
+        threshold: float,
+        evidence: dict[str, int | float],
+    ) -> Signal:
+        template = self._miner.template(template_id)
+        return Signal(
+            id=self._signal_id(kind, template_id, block),
+            kind=kind,
+            service=self.safe_name,
+            host=self._tools.host(host),
+            template_id=template_id,
+            template=None if template is None else self._tools.gate.template(template),
+            level=_LEVELS[level],
+            at=moment(at),
+            seen_at=moment(received_ns),
+            score=score,
+            threshold=threshold,
+            evidence=dict(evidence),
+        )
+
+    def _signal_id(self, kind: SignalKind, template_id: str, block: int) -> str:
+        name = "\0".join((self.name, kind.value, template_id, str(block))).encode("utf-8", "surrogatepass")
+        return hashlib.blake2b(name, key=self._tools.template_key, digest_size=10).hexdigest()
+
+    def _move_on(self, now_ns: int) -> None:
+        lateness = int(self._tools.settings.lateness_seconds * 10**9)
+        self._watermark_ns = max(self._watermark_ns, now_ns - lateness)
+        self._bursts.advance(self._watermark_ns)
+
+    # -- state --------------------------------------------------------------------------------------------------
+
+    def dump(self) -> bytes:
+        """Return the state as bytes. They hold raw text and are for the seal only."""
+        if self._packed_templates is None:  # a tick changes no template, and templates are most of the state
+            self._packed_templates = zstandard.ZstdCompressor(level=1).compress(self._miner.dump())
+        rest = pickle.dumps(
+            (
+                self._novelty,
+                self._bursts,
+                self._silence,
+                self._newest_ns,
+                self._heard_ns,
+                self._watermark_ns,
+            ),
+            protocol=5,
+        )
+        packed: bytes = msgpack.packb(
+            {
+                "schema": SCHEMA,
+                "name": self.name,
+                "templates": self._packed_templates,
+                "rest": zstandard.ZstdCompressor(level=1).compress(rest),
+            },
+            unicode_errors="surrogatepass",
+        )
+        return packed
+
+    @classmethod
+    def load(cls, state: bytes, tools: Tools) -> ServiceState:
+        """Return the state that `dump` was called on. Raises `StateUnreadable`, `UnknownState`."""
+        stored: dict[str, Any] = msgpack.unpackb(state, unicode_errors="surrogatepass")
+        if stored.get("schema") != SCHEMA:
+            raise StateUnreadable("the state of a service has another version", hint=StateUnreadable.remedy)
+        service = cls(stored["name"], tools)
+        decompress = zstandard.ZstdDecompressor().decompress
+        service._packed_templates = stored["templates"]
+        service._miner = TemplateMiner.load(
+            decompress(stored["templates"]),
+            service.name,
+            tools.template_key,
+            tools.settings.templates,
+            tools.masker,
+        )
+        # The bytes are our own: they come out of a seal that authenticates them.
+        (
+            service._novelty,
+            service._bursts,
+            service._silence,
+            service._newest_ns,
+            service._heard_ns,
+            service._watermark_ns,
+        ) = pickle.loads(decompress(stored["rest"]))  # noqa: S301
+        return service
