@@ -9,6 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
+
+_MAX_PARTS: Final = 512  # the kernel takes 1024 at once
 
 
 class FileOperations:
@@ -24,6 +27,8 @@ class FileOperations:
 
     def write(self, descriptor: int, parts: Sequence[bytes], offset: int) -> None:
         """Write all of `parts` one after the other from `offset` on."""
+        if len(parts) > _MAX_PARTS:
+            parts = (b"".join(parts),)
         written = os.pwritev(descriptor, parts, offset)
         total = sum(map(len, parts))
         while written < total:  # a short write: near a full disk, or above the kernel's 2 GB

@@ -88,8 +88,6 @@ class SegmentLog:
             started_ns=started,
         )
         self.abandon()
-        if self.kept:
-            self.kept[-1] = self.kept[-1]._replace(ended_ns=started)
         self._segment, self._offset, self._number = segment, FRAMES_AT, self._number + 1
         self.publish(duplicates)
         self.sync_published()

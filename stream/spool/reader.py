@@ -16,7 +16,7 @@ from storage.seal import KeyRing
 from stream.spool.committed import Committed, read_committed
 from stream.spool.entry import Block, Damage, Position, unpack_entries
 from stream.spool.errors import PositionUnknown
-from stream.spool.segment import FRAMES_AT, Found, Segment, header_of, numbers, path_of
+from stream.spool.segment import FRAMES_AT, Found, Segment, SegmentHeader, header_of, numbers, path_of
 from stream.spool.settings import MIB
 
 
@@ -82,8 +82,11 @@ class SpoolReader:
             return Position(first.number, FRAMES_AT, first.first_seq)
         if not self._checked:
             header = header_of(self._directory, position.segment)
+            following = self._header_after(position.segment)
             later = position.segment > committed.position.segment
-            if later or (header is not None and position.seq < header.first_seq):
+            before = header is not None and position.seq < header.first_seq
+            behind = following is not None and position.seq > following.first_seq
+            if later or before or behind:
                 raise PositionUnknown(
                     f"This spool does not have segment {position.segment}, block {position.seq}",
                     hint="Restore spool and recovery state from the same backup, or remove both",
@@ -117,12 +120,16 @@ class SpoolReader:
         if number == committed.position.segment:
             return committed.position.offset
         if self._end is None:
-            following = (header_of(self._directory, n) for n in numbers(self._directory) if n > number)
-            header = next((h for h in following if h is not None), None)
+            header = self._header_after(number)
             self._stop_seq = header.first_seq if header else None
             whole = header is not None and header.previous == number
             self._end = header.previous_end if header is not None and whole else self._segment.size()
         return self._end
+
+    def _header_after(self, number: int) -> SegmentHeader | None:
+        """Return the header of the first readable segment behind `number`."""
+        following = (header_of(self._directory, n) for n in numbers(self._directory) if n > number)
+        return next((header for header in following if header is not None), None)
 
     def _take(self, found: Found, position: Position, blocks: list[Block]) -> Position:
         header = found.header

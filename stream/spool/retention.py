@@ -17,7 +17,7 @@ from stream.spool.segment import FRAMES_AT, path_of
 
 
 class Kept(NamedTuple):
-    """A closed segment: its file's bytes, and the spool time at which the next one began."""
+    """A closed segment: its file's bytes, and a spool time that none of its blocks is younger than."""
 
     number: int
     bytes: int

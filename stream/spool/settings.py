@@ -59,6 +59,9 @@ class SpoolSettings(BaseModel):
     checkpoint_seconds: float = Field(
         5, gt=0, description="How often the keys of stored messages are synced to their own files."
     )
+    look_seconds: float = Field(
+        1, gt=0, le=60, description="How often the limits are applied and the free disk space is looked at."
+    )
     quarantine_max_bytes: int = Field(
         512 * MIB,
         ge=MIB,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from stream.spool.entry import Entry, Kind
 from stream.spool.files import FileOperations
+from stream.spool.settings import MIB, SpoolSettings
 
 
 def numbered_entry(number: int, *, raw: bytes | None = None, received_ns: int = 0) -> Entry:
@@ -23,12 +24,20 @@ def numbered_entry(number: int, *, raw: bytes | None = None, received_ns: int = 
     )
 
 
+def small_settings(**changes: float) -> SpoolSettings:
+    """Return settings for small, quick spools: 64 kB segments, no waiting, any free disk will do."""
+    small = {"segment_bytes": 64 * 1024, "max_bytes": MIB, "min_free_bytes": 0, "commit_ms": 0, "quiet_ms": 0}
+    often = {"checkpoint_seconds": 0.001, "look_seconds": 0.02}
+    return SpoolSettings.model_validate({**small, **often, **changes})
+
+
 class FragileDisk(FileOperations):
     """A real disk that fails, fills or stops on demand.
 
     `fail_sync`, `fail_write`: the error number with which each such call fails while it is set. `space`:
     bytes that may still be written; a write beyond it puts down what fits and fails with ENOSPC, as disks
     do. `gate`: while cleared, syncs wait, and `waiting` tells that one does. `events` lists what was done.
+    `looks` is released whenever somebody asks for the free space, as the writer does at each look.
     """
 
     def __init__(self) -> None:
@@ -38,6 +47,7 @@ class FragileDisk(FileOperations):
         self.gate = threading.Event()
         self.gate.set()
         self.waiting = threading.Event()
+        self.looks = threading.Semaphore(0)
         self.events: list[str] = []
 
     def write(self, descriptor: int, parts: Sequence[bytes], offset: int) -> None:
@@ -66,4 +76,5 @@ class FragileDisk(FileOperations):
         super().sync_directory(directory)
 
     def free_bytes(self, directory: Path) -> int:
+        self.looks.release()
         return super().free_bytes(directory) if self.space is None else self.space

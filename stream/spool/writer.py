@@ -9,7 +9,7 @@ After a failed write or sync every waiting future fails with `SpoolError`, and a
 the disk kept of the failed block lies behind the end that the new segment's header records, so no reader ever
 sees it and its number can be used again. Until a new segment can be made there is no room.
 
-The thread wakes once a second for retention, key checkpoints and to look at the free disk space. Waiting is
+Every `look_seconds` the thread sees to retention, key checkpoints and the free disk space. Waiting is
 measured by the monotonic clock; times that are stored come from the clock that was passed in, and never go
 back.
 """
@@ -43,7 +43,6 @@ from stream.spool.room import NoRoom, Room
 from stream.spool.settings import SpoolSettings
 
 LOG = logging.getLogger(__name__)
-_WAKE_SECONDS: Final = 1.0
 _LARGEST: Final = (1 << 30) - (1 << 16)
 
 
@@ -241,14 +240,14 @@ class SpoolWriter:
     def _run(self) -> None:
         group: list[_Waiting] | None = []
         try:
-            due = time.monotonic() + _WAKE_SECONDS
+            due = time.monotonic() + self._settings.look_seconds
             while (group := self._collect(due)) is not None:
                 if group:
                     self._commit(group)
                     self._look_at_room()
                 if time.monotonic() >= due:
                     self._look_after()
-                    due = time.monotonic() + _WAKE_SECONDS
+                    due = time.monotonic() + self._settings.look_seconds
         except BaseException:
             # A fault of ours: whoever waits must hear of it, for silence would hold connections for ever.
             with self._guard:
@@ -320,7 +319,7 @@ class SpoolWriter:
             self._refusing = False
         LOG.warning("spool: writing again, in segment %d", self._log.position.segment)
 
-    # -- once a second: the writer's thread -----------------------------------------------------------------
+    # -- every look_seconds: the writer's thread -----------------------------------------------------------------
 
     def _look_after(self) -> None:
         try:
