@@ -1,0 +1,98 @@
+"""Run a Bolt app against a workspace, over either transport. For tests: production needs none of it."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Iterator
+
+import uvicorn
+from slack_bolt import App
+from slack_bolt.adapter.socket_mode import SocketModeHandler
+from slack_bolt.adapter.starlette.handler import to_bolt_request, to_starlette_response
+from slack_sdk import WebClient
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from bot.workspace.client import WorkspaceClient
+from bot.workspace.model import Transport
+from bot.workspace.server import WorkspaceServer
+
+
+@contextlib.contextmanager
+def serving(app: ASGIApp) -> Iterator[str]:
+    """Serve an ASGI application on a free loopback port; yields its base URL."""
+    sock = socket.create_server(("127.0.0.1", 0))
+    started = threading.Event()
+
+    class Announcing(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets=sockets)
+            started.set()
+
+    server = Announcing(
+        uvicorn.Config(
+            app, log_config=None, log_level="critical", access_log=False, timeout_graceful_shutdown=1
+        )
+    )
+    thread = threading.Thread(target=lambda: server.run(sockets=[sock]), name="app-http", daemon=True)
+    thread.start()
+    started.wait()
+    try:
+        yield f"http://127.0.0.1:{sock.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+        sock.close()
+
+
+def bolt_asgi(app: App) -> ASGIApp:
+    """A Bolt app as ASGI application: signed requests at /slack/events, each in a thread."""
+
+    async def events(request: Request) -> Response:
+        body = await request.body()
+        return to_starlette_response(await run_in_threadpool(app.dispatch, to_bolt_request(request, body)))
+
+    return Starlette(routes=[Route("/slack/events", events, methods=["POST"])])
+
+
+def _close(handler: SocketModeHandler, client: WorkspaceClient) -> None:
+    """End a Socket Mode handler without waiting for its receive timeout: the workspace hangs up first."""
+    handler.client.auto_reconnect_enabled = False
+    client.sockets("drop")
+    handler.close()  # type: ignore[no-untyped-call]
+
+
+@contextlib.contextmanager
+def connected(
+    server: WorkspaceServer, app: App, transport: Transport, *, connections: int = 1
+) -> Iterator[None]:
+    """Connect a Bolt app to a workspace; deliveries reach it until the block ends."""
+    client = WorkspaceClient(server.url)
+    with contextlib.ExitStack() as stack:
+        if transport == "http":
+            url = stack.enter_context(serving(bolt_asgi(app)))
+            client.use_http(f"{url}/slack/events")
+        else:
+            client.change_app(transport="socket")
+            for _ in range(connections):
+                token = server.credentials.app_token
+                handler = SocketModeHandler(app, token, web_client=WebClient(token, base_url=server.api_url))
+                stack.callback(_close, handler, client)
+                handler.connect()  # type: ignore[no-untyped-call]
+            client.wait_for_connections(connections)
+        yield
+
+
+def make_bolt(server: WorkspaceServer, configure: Callable[[App], None] = lambda _: None) -> App:
+    """A Bolt app with the workspace's keys; `configure` adds its listeners."""
+    keys = server.credentials
+    web = WebClient(keys.bot_token, base_url=server.api_url)
+    app = App(client=web, signing_secret=keys.signing_secret, raise_error_for_unhandled_request=False)
+    configure(app)
+    return app
