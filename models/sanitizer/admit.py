@@ -3,13 +3,14 @@
 A number is admitted only for the words around it and out of a closed set, or in a form too small to carry a
 date, an age over nine, a telephone number, a postcode or an identifier of a person:
 
-- `INC-12`, `CHG-3`, `SNP-7`: counters of this product, capitals only.
+- `INC-12`, `CHG-3`, `SNP-7`: counters of this product, capitals and at most five digits.
 - `status 503`, `502 Bad Gateway`: one of the registered HTTP status codes, in the place of one.
 - `exit code 137`, `signal 9`, `errno 111`: at most three digits after words that only programs write.
 - `SQLSTATE 53300`, `ORA-00060`: five characters out of a fixed list, or in a vendor's own series.
 - `port 5432`, `db:5432`: a well-known port out of a fixed list.
 - `v1.4.2`, `1.4.2`, `TLSv1.3`, `HTTP/1.1`: versions; without the `v` only when the last part is one digit,
   which no date ends in.
+- `java.lang`: the package alone; its second half is a surname.
 - `billing-2`, `pg1`, `node-12`: an instance number joined to an approved word: one digit, two after a word
   for a machine or a process; never after a word like "room", "bed" or "age".
 
@@ -59,11 +60,12 @@ _ADMITTED: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
     (needs, re.compile(pattern, re.ASCII))
     for needs, pattern in (
         ("<", ANY),
+        ("java.lang", r"\bjava\.lang\b"),
         (
             "n't",
             r"\b(?:[Dd](?:o|oes|id)|[Ii]s|[Aa]re|[Ww](?:as|ere|ould|o)|[Hh](?:as|ave|ad)|[Cc](?:a|ould))n't\b",
         ),
-        ("-", rf"{_BEFORE}(?:INC|CHG|SNP)-[1-9][0-9]{{0,5}}{_ALONE}"),
+        ("-", rf"{_BEFORE}(?:INC|CHG|SNP)-[1-9][0-9]{{0,4}}{_ALONE}"),
         ("-", rf"{_BEFORE}ORA-[01][0-9]{{4}}{_ALONE}"),
         ("/", rf"HTTP/[0-9.]{{1,3}}\"?[ =:]{{1,3}}(?:{_STATUS}){_ALONE}"),
         ("/", rf"{_BEFORE}HTTP/(?:1\.[01]|2(?:\.0)?|3){_ALONE}"),

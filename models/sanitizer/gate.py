@@ -43,7 +43,7 @@ from models.sanitizer.words import MARKS, Judge
 WITHHELD: Final = "<WITHHELD>"
 CUT: Final = " <CUT>"
 PASSES: Final = 8
-GROWTH: Final = 8  # a text may be this many times longer than what is shown of it
+LONGEST: Final = 16_000  # characters of a text that is looked at; a longer one is withheld
 TEMPLATE_LIMIT: Final = 1000
 LONGEST_NAME: Final = 120
 DEFAULT_KEY: Final = b"mayday"
@@ -106,7 +106,12 @@ class Gate:
 
     def template(self, raw: str) -> SafeText:
         """Return what may be shown of a mined template, on one line."""
-        return self.text(raw.replace("\n", " "), TEMPLATE_LIMIT)
+        if isinstance(raw, SafeText) and len(raw) <= TEMPLATE_LIMIT and "\n" not in raw:
+            return raw
+        shown = self._closed(raw, TEMPLATE_LIMIT)
+        while "\n" in shown:  # joining lines can only mask more, and no pass makes a line break from none
+            shown = self._closed(shown.replace("\n", " "), TEMPLATE_LIMIT)
+        return admitted(shown)
 
     def name(self, raw: str, kind: Literal["svc", "host", "tag"] = "svc") -> SafeText:
         """Return the name of a service, host or tag, or a token that stands for it and for no other name.
@@ -132,19 +137,19 @@ class Gate:
     def _closed(self, raw: str, limit: int) -> str:
         """Run the passes and the cut; whatever goes wrong, the text is withheld."""
         try:
-            if len(raw) > GROWTH * limit:
+            if len(raw) > LONGEST:
                 raise _Withheld("too long")
-            return self._cut(self._settled(raw, GROWTH * limit), limit)
+            return self._cut(self._settled(raw), limit)
         except _Withheld as reason:
             self.withheld[str(reason)] += 1
         except Exception as error:  # noqa: BLE001 - the gate fails closed, whatever the reason; it is counted
             self.withheld[type(error).__name__] += 1
         return WITHHELD
 
-    def _settled(self, text: str, longest: int) -> str:
+    def _settled(self, text: str) -> str:
         for _ in range(PASSES):
             passed = self._pass(text)
-            if len(passed) > longest:
+            if len(passed) > 2 * LONGEST:  # placeholders may be longer than what they stand for
                 raise _Withheld("too long")
             if passed == text:
                 return text
@@ -158,7 +163,7 @@ class Gate:
         head, space, _ = text[: max(room, 0)].removesuffix("<").rpartition(" ")
         if not space:
             raise _Withheld("one long token")
-        shown = self._settled(head.rstrip() + CUT, GROWTH * limit)
+        shown = self._settled(head.rstrip() + CUT)
         if len(shown) > limit:
             raise _Withheld("too long")
         return shown

@@ -52,7 +52,7 @@ def normalise(text: str) -> str:
 def _plain(text: str) -> str:
     """Fold compatibility forms and drop what cannot be seen; private characters become unknown."""
     text = unicodedata.normalize("NFKC", _ANSI.sub("", text).translate(_TYPED)).translate(_TYPED)
-    return "".join(char if "\n" <= char <= "~" else _seen(char) for char in text)
+    return "".join(char if " " <= char <= "~" else _seen(char) for char in text)
 
 
 def _seen(char: str) -> str:
