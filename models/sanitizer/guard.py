@@ -2,9 +2,9 @@
 
 Exceptions of libraries quote the values they failed on, and a log line may be made of one. `guarded`
 turns a foreign exception into `models.errors.Guarded`: class name, place in the code and an id, never its
-text. `SafeFormatter` prints of a log record what is ours (sentences written in our packages, numbers, `SafeText`,
-`MaydayError`) and the bare type of everything else. `log_to` installs it for a whole process, and
-`forbid_core_dumps` keeps the memory of a crashed one, with whatever was being read, off the disk.
+text. `SafeFormatter` prints of a log record what is ours (sentences written in our packages, numbers,
+`SafeText`, `MaydayError`) and the bare type of everything else. `log_to` installs it for a whole process,
+and `forbid_core_dumps` keeps the memory of a crashed one, with whatever was being read, off the disk.
 
 The id is a hash of class, place and doing: the same failure has the same id everywhere, and no data in it.
 
