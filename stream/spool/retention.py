@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from stream.spool.disk import FULL
 from stream.spool.files import FileOperations
 from stream.spool.segment import FRAMES_AT, path_of
 
@@ -66,6 +67,9 @@ def finish(gone: Path, files: FileOperations) -> None:
     try:
         files.write(descriptor, (bytes(FRAMES_AT),), 0)
         files.sync(descriptor)
+    except OSError as error:
+        if error.errno not in FULL:  # where overwriting needs space, unlinking is what makes some
+            raise
     finally:
         os.close(descriptor)
     gone.unlink()

@@ -28,17 +28,17 @@ from typing import Final
 
 from models.clock import Clock
 from storage.seal import KeyRing
-from stream.spool.consumed import read_consumed
-from stream.spool.dedupe import HOUR_NS, DedupeIndex, KeyMaker
+from stream.spool.consumed import make_room_for_consumed
+from stream.spool.dedupe import DedupeIndex, KeyMaker
 from stream.spool.disk import FULL, lock_directory, name_of, refused
 from stream.spool.entry import Damage, Entry, Stored, pack_block, pack_entry
 from stream.spool.errors import SpoolClosed, SpoolError, SpoolFull
 from stream.spool.files import FileOperations
 from stream.spool.info import SpoolInfo, spool_info
+from stream.spool.limits import apply_limits
 from stream.spool.log import SegmentLog
 from stream.spool.moment import nanoseconds
 from stream.spool.recovery import Recovered, recover, restore_keys
-from stream.spool.retention import removable, remove
 from stream.spool.room import NoRoom, Room
 from stream.spool.settings import SpoolSettings
 
@@ -111,7 +111,11 @@ class SpoolWriter:
                 keys = DedupeIndex.open(directory, files, settings.dedupe_hours)
                 log = SegmentLog(directory, ring, settings, files, recovered)
                 undo.callback(log.close)
-                log.begin(nanoseconds(clock()), recovered.duplicates)
+                now = max(recovered.received_ns, nanoseconds(clock()))
+                # Before the first byte is written: on a full disk, this is what makes room for it.
+                apply_limits(directory, log, keys.checkpointed, now, settings, files)
+                log.begin(now, recovered.duplicates)
+                make_room_for_consumed(directory, files)
                 key_of = KeyMaker(ring)
                 damage = restore_keys(directory, ring, keys, key_of)
                 keys.checkpoint(log.position)
@@ -344,20 +348,8 @@ class SpoolWriter:
             self._keys.expire(self._log.received_ns)
 
     def _apply_retention(self) -> None:
-        consumed, synced, settings = read_consumed(self._directory), self._keys.checkpointed, self._settings
-        if consumed is None or synced is None:
-            return
         now = max(self._log.received_ns, nanoseconds(self._clock()))
-        chosen = removable(
-            self._log.kept,
-            below=min(consumed.segment, synced.segment),
-            older_than_ns=now - int(settings.keep_hours * HOUR_NS),
-            excess_bytes=self._log.total_bytes + settings.segment_bytes - settings.max_bytes,
-            shortage_bytes=settings.min_free_bytes - self._files.free_bytes(self._directory),
-        )
-        for kept in chosen:
-            remove(self._directory, kept.number, self._files)
-            self._log.kept.remove(kept)
+        apply_limits(self._directory, self._log, self._keys.checkpointed, now, self._settings, self._files)
 
     def _look_at_room(self) -> None:
         before, reason = self.room.reason, self._room_reason()

@@ -169,7 +169,10 @@ def test_the_consumed_position_is_kept_as_it_was_marked_even_lower(directory: Pa
         assert spool_info(directory).consumed == position
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b'{"segment": -1, "offset": 0, "seq": 0}', b"\xff", b"[1]"])
+@pytest.mark.parametrize("content", [b"", b"{", b"MDYCONS1", bytes(36), b"\xff" * 400])
 def test_a_damaged_consumed_file_counts_as_nothing_consumed(directory: Path, content: bytes) -> None:
+    mark_consumed(directory, Position(2, 9000, 7))
     consumed_path(directory).write_bytes(content)
     assert read_consumed(directory) is None
+    mark_consumed(directory, Position(2, 9000, 8))
+    assert read_consumed(directory) == Position(2, 9000, 8)

@@ -15,7 +15,16 @@ from pydantic import ValidationError
 
 from models.clock import FrozenClock
 from storage.seal import KeyRing
-from stream.spool import NoRoom, SpoolReader, SpoolSettings, SpoolWriter, mark_consumed
+from stream.spool import (
+    NoRoom,
+    Position,
+    SpoolFull,
+    SpoolReader,
+    SpoolSettings,
+    SpoolWriter,
+    mark_consumed,
+    read_consumed,
+)
 from stream.spool.retention import Kept, removable
 from stream.spool.segment import numbers, path_of
 from stream.spool.testing import FragileDisk, numbered_entry, small_settings
@@ -150,6 +159,34 @@ def test_when_the_disk_runs_low_consumed_segments_go(
         assert writer.room.reason is NoRoom.DISK
         disk.space = 10**9
         assert writer.room.wait_for_room(LONG)
+
+
+def test_marking_what_is_consumed_takes_no_space_on_a_full_disk(
+    directory: Path, clock: FrozenClock, disk: FragileDisk
+) -> None:
+    with SpoolWriter.open(directory, RING, small_settings(keep_hours=1), clock, disk):
+        before = {path.name: (path.stat().st_ino, path.stat().st_size) for path in directory.iterdir()}
+        mark_consumed(directory, Position(1, 9000, 3))
+        assert read_consumed(directory) == Position(1, 9000, 3)
+        after = {path.name: (path.stat().st_ino, path.stat().st_size) for path in directory.iterdir()}
+    assert after == before
+
+
+def test_on_a_full_disk_opening_removes_what_was_consumed_before_it_writes(
+    directory: Path, clock: FrozenClock, disk: FragileDisk
+) -> None:
+    with SpoolWriter.open(directory, RING, small_settings(), clock) as writer:
+        fill(writer, 0, 8)
+        consume(directory)
+    before = numbers(directory)
+    disk.space = 0
+    with pytest.raises(SpoolFull):
+        SpoolWriter.open(directory, RING, small_settings(min_free_bytes=100_000), clock, disk)
+    assert before[0] not in numbers(directory)
+    assert before[-1] in numbers(directory)
+    disk.space = None
+    with SpoolWriter.open(directory, RING, small_settings(), clock, disk) as writer:
+        assert writer.append(numbered_entry(0)).result(LONG).duplicate
 
 
 def test_a_removed_segment_cannot_be_opened_from_what_the_disk_keeps(
