@@ -1,0 +1,239 @@
+"""Which signals belong together: near in time and on the service graph; the rest stays apart."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from center_rig import CALLS, at, signal
+from hypothesis import given
+from hypothesis import strategies as st
+
+from command_center.incidents.correlate import Candidate, Decision, Known, Verdict, correlate
+from command_center.incidents.graph import ServiceGraph
+from command_center.incidents.root import root_of
+from command_center.settings import CorrelationSettings
+from models.levels import Level
+from storage.facts import Signal, SignalKind
+from storage.records import IncidentStatus
+
+GRAPH = ServiceGraph((caller, callee) for caller, callees in CALLS.items() for callee in callees)
+NO_GRAPH = ServiceGraph()
+SETTINGS = CorrelationSettings()
+NEW = SignalKind.NEW_ERROR_TEMPLATE
+SILENCE = SignalKind.SILENCE
+
+
+def found(each: Signal, lines: int | None = None) -> Candidate:
+    return Candidate(each, int(each.evidence.get("count", 0)) if lines is None else lines)
+
+
+def decide(
+    *signals: Signal,
+    known: tuple[Known, ...] = (),
+    held: tuple[Candidate, ...] = (),
+    graph: ServiceGraph = GRAPH,
+) -> list[Decision]:
+    return correlate(known, held, [found(each) for each in signals], graph, SETTINGS)
+
+
+def verdicts(decisions: list[Decision]) -> list[tuple[str, Verdict, str | None]]:
+    return [(str(each.found.signal.service), each.verdict, each.incident) for each in decisions]
+
+
+def known(
+    *signals: Signal, status: IncidentStatus = IncidentStatus.DETECTED, resolved: float | None = None
+) -> Known:
+    made = Known("INC-1", status, signals[0].at, frozenset(), None if resolved is None else at(resolved))
+    for each in signals:
+        made = made.having(found(each))
+    return made
+
+
+def test_a_leak_in_billing_and_its_symptom_at_the_gateway_are_one_incident() -> None:
+    decisions = decide(
+        signal("api-gateway", 4), signal("billing", 0), signal("api-gateway", 30, template="timeout")
+    )
+    assert verdicts(decisions) == [
+        ("billing", Verdict.OPENED, "new-1"),
+        ("api-gateway", Verdict.JOINED, "new-1"),
+        ("api-gateway", Verdict.JOINED, "new-1"),
+    ]
+
+
+def test_it_does_not_matter_that_the_symptom_is_seen_first() -> None:
+    decisions = decide(signal("api-gateway", 0), signal("billing", 20))
+    assert {each.incident for each in decisions} == {"new-1"}
+    made = known(signal("api-gateway", 0), signal("billing", 20))
+    assert made.root(GRAPH) == "billing"
+
+
+def test_two_services_without_a_path_between_them_are_two_incidents() -> None:
+    decisions = decide(
+        signal("billing", 0), signal("reports", 1), graph=ServiceGraph([("x", "billing"), ("y", "reports")])
+    )
+    assert [each.incident for each in decisions] == ["new-1", "new-2"]
+
+
+def test_a_second_branch_below_the_gateway_is_not_blamed_on_the_first() -> None:
+    """The gateway's errors are explained by billing; auth, which it calls too, fails for reasons of its own."""
+    billing = known(signal("billing", 0), signal("api-gateway", 5))
+    decisions = decide(signal("auth", 60), known=(billing,))
+    assert [each.verdict for each in decisions] == [Verdict.OPENED]
+
+
+def test_branches_that_burst_together_and_share_a_callee_are_one_incident_with_that_root() -> None:
+    decisions = decide(signal("billing", 0), signal("messaging", 20))
+    assert [each.incident for each in decisions] == ["new-1", "new-1"]
+    assert known(signal("billing", 0), signal("messaging", 20)).root(GRAPH) == "records-db"
+
+
+def test_branches_that_fail_minutes_apart_are_two_incidents() -> None:
+    decisions = decide(signal("billing", 0), signal("messaging", 240))
+    assert [each.incident for each in decisions] == ["new-1", "new-2"]
+
+
+@pytest.mark.parametrize(("score", "incidents"), [(0.95, {"new-1"}), (0.6, {"new-1", "new-2"})])
+def test_without_a_graph_only_strong_bursts_at_the_same_time_join(score: float, incidents: set[str]) -> None:
+    decisions = decide(signal("a", 0, score=score), signal("b", 30, score=score), graph=NO_GRAPH)
+    assert {each.incident for each in decisions} == incidents
+
+
+def test_far_apart_in_time_are_two_incidents_even_on_one_call_path() -> None:
+    decisions = decide(signal("billing", 0), signal("api-gateway", 700, template="other"))
+    assert [each.incident for each in decisions] == ["new-1", "new-2"]
+
+
+def test_the_very_same_signal_joins_its_open_incident_however_late() -> None:
+    decisions = decide(signal("billing", 50_000), known=(known(signal("billing", 0)),))
+    assert [(each.verdict, each.reason) for each in decisions] == [(Verdict.JOINED, "seen_before")]
+
+
+@pytest.mark.parametrize(
+    ("lines", "level", "verdict"),
+    [
+        (1, Level.ERROR, Verdict.HELD),
+        (4, Level.ERROR, Verdict.HELD),
+        (5, Level.ERROR, Verdict.OPENED),
+        (1, Level.FATAL, Verdict.OPENED),
+        (100, Level.WARN, Verdict.HELD),
+        (100, Level.UNKNOWN, Verdict.HELD),
+        (100, Level.INFO, Verdict.IGNORED),
+        (100, Level.DEBUG, Verdict.IGNORED),
+    ],
+)
+def test_benign_novelty_does_not_page(lines: int, level: Level, verdict: Verdict) -> None:
+    (decision,) = decide(signal("billing", 0, kind=NEW, level=level, count=lines))
+    assert decision.verdict is verdict
+
+
+def test_two_different_weak_errors_of_one_service_make_an_incident_together() -> None:
+    first = found(signal("billing", 0, kind=NEW, count=1))
+    decisions = decide(signal("billing", 30, kind=NEW, count=2, template="other"), held=(first,))
+    assert [(each.verdict, each.incident) for each in decisions] == [
+        (Verdict.OPENED, "new-1"),
+        (Verdict.JOINED, "new-1"),
+    ]
+
+
+def test_weak_errors_of_two_services_stay_held() -> None:
+    decisions = decide(signal("billing", 0, kind=NEW, count=1), signal("api-gateway", 1, kind=NEW, count=1))
+    assert [each.verdict for each in decisions] == [Verdict.HELD, Verdict.HELD]
+
+
+def test_a_held_signal_opens_once_it_has_lines_enough_and_is_not_mentioned_before() -> None:
+    weak = signal("billing", 0, kind=NEW, count=1)
+    assert correlate((), [found(weak, 4)], [], GRAPH, SETTINGS) == []
+    (decision,) = correlate((), [found(weak, 5)], [], GRAPH, SETTINGS)
+    assert decision.verdict is Verdict.OPENED
+
+
+def test_a_weak_error_of_an_affected_service_is_evidence_and_elsewhere_is_not() -> None:
+    billing = known(signal("billing", 0))
+    same = decide(signal("billing", 60, kind=NEW, count=1, template="other"), known=(billing,))
+    assert [each.verdict for each in same] == [Verdict.JOINED]
+    caller = decide(signal("api-gateway", 60, kind=NEW, count=1), known=(billing,))
+    assert [each.verdict for each in caller] == [Verdict.HELD]
+
+
+def test_what_comes_back_within_the_quiet_time_reopens() -> None:
+    over = known(signal("billing", 0), status=IncidentStatus.RESOLVED, resolved=300)
+    (decision,) = decide(signal("billing", 900), known=(over,))
+    assert (decision.verdict, decision.incident) == (Verdict.REOPENED, "INC-1")
+
+
+def test_after_reopening_the_rest_of_the_round_joins() -> None:
+    over = known(signal("billing", 0), status=IncidentStatus.RESOLVED, resolved=300)
+    decisions = decide(signal("billing", 900), signal("api-gateway", 905), known=(over,))
+    assert [(each.verdict, each.incident) for each in decisions] == [
+        (Verdict.REOPENED, "INC-1"),
+        (Verdict.JOINED, "INC-1"),
+    ]
+
+
+def test_what_comes_back_after_the_quiet_time_is_another_incident() -> None:
+    over = known(signal("billing", 0), status=IncidentStatus.RESOLVED, resolved=300)
+    (decision,) = decide(signal("billing", 300 + 1801), known=(over,))
+    assert decision.verdict is Verdict.OPENED
+
+
+def test_the_last_lines_of_a_resolved_incident_are_its_echo() -> None:
+    over = known(signal("billing", 0), status=IncidentStatus.RESOLVED, resolved=300)
+    decisions = decide(signal("billing", 290), signal("api-gateway", 320), known=(over,))
+    assert [each.verdict for each in decisions] == [Verdict.ECHO, Verdict.ECHO]
+
+
+def test_a_closed_incident_takes_its_echo_and_is_never_reopened() -> None:
+    over = known(signal("billing", 0), status=IncidentStatus.CLOSED, resolved=300)
+    assert [each.verdict for each in decide(signal("billing", 310), known=(over,))] == [Verdict.ECHO]
+    assert [each.verdict for each in decide(signal("billing", 400), known=(over,))] == [Verdict.OPENED]
+
+
+def test_a_weak_new_error_does_not_reopen() -> None:
+    over = known(signal("billing", 0), status=IncidentStatus.RESOLVED, resolved=300)
+    (decision,) = decide(signal("billing", 900, kind=NEW, count=1, template="other"), known=(over,))
+    assert decision.verdict is Verdict.HELD
+
+
+def test_silence_opens_by_itself() -> None:
+    (decision,) = decide(signal("reports", 0, kind=SILENCE))
+    assert decision.verdict is Verdict.OPENED
+
+
+def test_a_signal_joins_what_a_person_declared_for_its_service() -> None:
+    declared = Known("INC-7", IncidentStatus.ACKNOWLEDGED, at(0), frozenset({"billing"}))
+    decisions = decide(signal("billing", 60), signal("api-gateway", 70), known=(declared,))
+    assert [each.incident for each in decisions] == ["INC-7", "INC-7"]
+
+
+def test_a_cycle_of_calls_has_a_root_all_the_same() -> None:
+    graph = ServiceGraph([("a", "b"), ("b", "c"), ("c", "b")])
+    assert root_of({"a": at(0), "b": at(3), "c": at(2)}, graph) == "c"
+
+
+SIGNALS = st.lists(
+    st.builds(
+        signal,
+        st.sampled_from(["api-gateway", "billing", "messaging", "auth", "records-db", "reports"]),
+        st.integers(0, 2000).map(float),
+        kind=st.sampled_from(list(SignalKind)),
+        template=st.sampled_from(["request failed", "timeout"]),
+        level=st.sampled_from([Level.INFO, Level.WARN, Level.ERROR, Level.FATAL]),
+        count=st.integers(1, 60),
+        score=st.sampled_from([0.6, 0.9]),
+    ),
+    max_size=12,
+    unique_by=lambda each: each.id,
+)
+
+
+@given(SIGNALS, st.randoms(use_true_random=False))
+def test_every_signal_is_decided_once_whatever_the_order(signals: list[Signal], rng: random.Random) -> None:
+    decisions = decide(*signals)
+    assert sorted(each.found.signal.id for each in decisions) == sorted(each.id for each in signals)
+    shuffled = list(signals)
+    rng.shuffle(shuffled)
+    assert decide(*shuffled) == decisions
+    for each in decisions:
+        belongs = each.verdict not in (Verdict.HELD, Verdict.IGNORED)
+        assert (each.incident is not None) == belongs

@@ -1,0 +1,157 @@
+"""Category, severity and suspect follow rules that a reader can check."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from center_rig import at, text
+from pydantic import ValidationError
+
+from command_center.changes.suspect import suspect
+from command_center.incidents import wording
+from command_center.incidents.category import CATEGORIES, of_evidence, of_template
+from command_center.incidents.severity import DEFAULT_RULES, Impact, SeverityRule, Traffic, severity_of
+from command_center.settings import CenterSettings
+from storage.facts import SignalKind
+from storage.records import ChangeMarker, ChangeMarkerKind, Severity
+
+BURST = frozenset({SignalKind.ERROR_BURST})
+NOVELTY = frozenset({SignalKind.NEW_ERROR_TEMPLATE})
+SILENCE = frozenset({SignalKind.SILENCE})
+
+
+@pytest.mark.parametrize(
+    ("template", "category"),
+    [
+        ("connection pool exhausted: <NUM> of <NUM> in use", "resource_exhaustion"),
+        ("java.lang.OutOfMemoryError", "resource_exhaustion"),
+        ("no space left on device", "resource_exhaustion"),
+        ("x509: certificate has expired", "certificate"),
+        ("could not resolve host records-db", "network"),
+        ("connection refused", "network"),
+        ("upstream timed out after <NUM> ms", "dependency_timeout"),
+        ("Deadline exceeded", "dependency_timeout"),
+        ("login failed for <NAME>", "authentication"),
+        ("process exited with code <NUM>", "crash_loop"),
+        ("setting journal.path: no such file", "configuration"),
+        ("clock skew of <NUM> s", "clock"),
+        ("suspicious request from <IP>", "security"),
+        ("retrying, attempt <NUM>", "retry_storm"),
+        ("date of birth in query string", "privacy"),
+        ("unhandled exception in handler", "application_error"),
+        ("bill <NUM> failed", "application_error"),
+        ("the quick brown fox", "unknown"),
+    ],
+)
+def test_a_template_is_sorted_by_the_words_in_it(template: str, category: str) -> None:
+    assert of_template(template) == category
+    assert category in CATEGORIES
+
+
+def test_a_phrase_is_found_as_whole_words_only() -> None:
+    assert of_template("spool flushed") == "unknown"
+    assert of_template("pool flushed") == "resource_exhaustion"
+
+
+def test_a_specific_kind_wins_over_more_lines_of_plain_failure() -> None:
+    assert of_evidence([("bill failed", 900), ("certificate expired", 3)], silent=False) == "certificate"
+
+
+def test_silence_is_the_category_only_where_nothing_better_is_known() -> None:
+    assert of_evidence([], silent=True) == "silence"
+    assert of_evidence([("connection refused", 3)], silent=True) == "network"
+
+
+def test_phrases_from_the_configuration_are_asked_first() -> None:
+    assert of_template("connection refused", {"security": ("refused",)}) == "security"
+    with pytest.raises(ValidationError, match="a category is not one of"):
+        CenterSettings(categories={"weather": ("rain",)})
+
+
+CRITICAL = ("api-gateway",)
+
+
+@pytest.mark.parametrize(
+    ("impact", "severity"),
+    [
+        (Impact({"billing": Traffic(1000, 1)}, 1, NOVELTY), Severity.SEV4),
+        (Impact({"api-gateway": Traffic(3, 1)}, 1, NOVELTY), Severity.SEV4),
+        (Impact({"api-gateway": Traffic(1, 1)}, 1, NOVELTY), Severity.SEV4),
+        (Impact({"billing": Traffic(1000, 30)}, 1, BURST), Severity.SEV3),
+        (Impact({"billing": Traffic(0, 0)}, 1, SILENCE), Severity.SEV3),
+        (Impact({"billing": Traffic(200, 120)}, 1, BURST), Severity.SEV2),
+        (Impact({"api-gateway": Traffic(0, 0)}, 1, SILENCE), Severity.SEV2),
+        (Impact({"api-gateway": Traffic(1000, 80)}, 1, BURST), Severity.SEV2),
+        (Impact({"billing": Traffic(200, 30), "auth": Traffic(90, 5)}, 2, BURST), Severity.SEV2),
+        (Impact({"api-gateway": Traffic(200, 120), "billing": Traffic(90, 5)}, 2, BURST), Severity.SEV1),
+        (Impact({"billing": Traffic(200, 120), "api-gateway": Traffic(900, 5)}, 2, BURST), Severity.SEV2),
+        (Impact({name: Traffic(100, 30) for name in "abcd"}, 4, BURST), Severity.SEV1),
+    ],
+)
+def test_severity_follows_from_who_is_affected_and_how_much(impact: Impact, severity: Severity) -> None:
+    assert severity_of(impact, CRITICAL, DEFAULT_RULES) is severity
+
+
+def test_one_weak_new_error_is_never_sev1_even_on_a_critical_service() -> None:
+    for errors in range(1, 5):
+        impact = Impact({"api-gateway": Traffic(errors, errors)}, 1, NOVELTY)
+        assert severity_of(impact, CRITICAL, DEFAULT_RULES) > Severity.SEV1
+
+
+def test_the_first_rule_that_holds_decides_and_none_means_sev4() -> None:
+    impact = Impact({"billing": Traffic(100, 100)}, 1, BURST)
+    rules = (SeverityRule(severity=Severity.SEV3, errors=50), SeverityRule(severity=Severity.SEV1, errors=10))
+    assert severity_of(impact, (), rules) is Severity.SEV3
+    assert severity_of(impact, (), (SeverityRule(severity=Severity.SEV1, errors=101),)) is Severity.SEV4
+
+
+def marker(name: str, service: str, seconds: float) -> ChangeMarker:
+    return ChangeMarker(
+        id=name,
+        service=text(service),
+        kind=ChangeMarkerKind.DEPLOY,
+        version=text("3.8.0"),
+        at=at(seconds),
+        recorded_by="pipeline",
+    )
+
+
+HOUR = timedelta(hours=1)
+
+
+def test_the_latest_change_on_the_root_before_the_fault_is_suspected() -> None:
+    changes = [marker("a", "billing", -900), marker("b", "billing", -60), marker("c", "api-gateway", -10)]
+    found = suspect(changes, "billing", ["billing", "api-gateway"], at(0), HOUR)
+    assert found is not None
+    assert found.id == "b"
+
+
+def test_a_change_after_the_fault_is_never_suspected() -> None:
+    assert suspect([marker("a", "billing", 0.001)], "billing", ["billing"], at(0), HOUR) is None
+    assert suspect([marker("a", "billing", 0)], "billing", ["billing"], at(0), HOUR) is not None
+
+
+def test_without_a_change_on_the_root_one_on_what_is_affected_is_suspected() -> None:
+    changes = [marker("a", "api-gateway", -60), marker("b", "reports", -10)]
+    found = suspect(changes, "billing", ["billing", "api-gateway"], at(0), HOUR)
+    assert found is not None
+    assert found.id == "a"
+
+
+def test_a_change_long_before_is_not_suspected() -> None:
+    assert suspect([marker("a", "billing", -3601)], "billing", ["billing"], at(0), HOUR) is None
+
+
+def test_a_template_is_quoted_only_once_five_different_parameters_were_seen() -> None:
+    quoted = text("connection pool exhausted")
+    for distinct in range(8):
+        said = wording.signal_text(SignalKind.ERROR_BURST, text("billing"), 9, quoted, distinct)
+        assert ("pool exhausted" in said) == (distinct >= 5)
+
+
+def test_every_category_has_a_title_that_fits_a_header() -> None:
+    for category in CATEGORIES:
+        said = wording.title(category, text("api-gateway"), 12)
+        assert "api-gateway" in said
+        assert len(said) <= wording.TITLE_LIMIT
