@@ -102,7 +102,7 @@ def run_stream(
                 recovery_config=RecoveryConfig(recovery),  # type: ignore[no-untyped-call]
             )
             state = "stopped"
-        except BytewaxRuntimeError as error:
+        except (BytewaxRuntimeError, MaydayError) as error:  # which of the two depends on the step
             if not stop.is_set():
                 raise cause_of(error) from None
             state = "stopped"
@@ -125,12 +125,8 @@ def prepared_recovery(directory: Path) -> Path:
 
 def cause_of(error: BaseException) -> MaydayError:
     """Return what ended a dataflow, as an error of ours without any foreign text."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, MaydayError) and not isinstance(seen, Guarded):
-            return seen
-        seen = seen.__cause__ or seen.__context__
-    innermost = error
-    while innermost.__cause__ is not None:
-        innermost = innermost.__cause__
-    return StreamFailed(f"the dataflow failed: {described(innermost)}", hint=StreamFailed.remedy)
+    while not isinstance(error, MaydayError) and error.__cause__ is not None:
+        error = error.__cause__
+    if isinstance(error, MaydayError) and not isinstance(error, Guarded):
+        return error
+    return StreamFailed(f"the dataflow failed: {described(error)}", hint=StreamFailed.remedy)
