@@ -3,11 +3,11 @@
 A token is a placeholder until an approved word or a rule admits it. One pass normalises the text, masks
 what its context gives away, sets aside the few numbers and codes that rules admit, masks what has a known
 form, and denies every word that is not in the vocabulary. Passes are repeated until one changes nothing,
-which makes the gate idempotent by construction and undoes nested encodings on the way.
+which makes the gate idempotent by construction.
 
 It fails closed: a text that is too long, does not settle in eight passes or makes a rule raise becomes
-`<WITHHELD>` as a whole, and is counted. Time and memory are bounded by the length that is accepted, eight
-times `limit`.
+`<WITHHELD>` as a whole, and is counted. Time and memory are bounded by the length that is accepted,
+16,000 characters.
 
 The gate sees new and changed templates, kept samples, names, and what people type: a few texts a second.
 Plain `re` serves that; 5,200 to 7,500 texts of 60 to 110 characters a second and core were measured. A
