@@ -32,12 +32,12 @@ class NoArgs(Args):
 
 def _decoded(value: object) -> object:
     """JSON text as the value it stands for; anything else as it is."""
-    if isinstance(value, str) and value.strip():
-        try:
-            return orjson.loads(value)
-        except orjson.JSONDecodeError as error:
-            raise ValueError("not valid JSON") from error
-    return value or None
+    if not isinstance(value, str):
+        return value
+    try:
+        return orjson.loads(value) if value.strip() else None
+    except orjson.JSONDecodeError as error:
+        raise ValueError("not valid JSON") from error
 
 
 def _split(value: object) -> object:
