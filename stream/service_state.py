@@ -79,7 +79,7 @@ class _Errors:
     """The error lines of one block: by (host, level, template), by slot, and the first of each template."""
 
     groups: dict[tuple[str, int, str], list[int]] = field(default_factory=dict)  # count, first, last
-    slots: Counter[int] = field(default_factory=Counter)
+    slots: dict[int, Counter[str]] = field(default_factory=dict)
     firsts: dict[str, tuple[int, int, str, int]] = field(default_factory=dict)  # time, level, host, count
 
     def add(self, at: int, host: str, level: int, template_id: str, slot: int) -> None:
@@ -90,7 +90,7 @@ class _Errors:
             group[0] += 1
             group[1] = min(group[1], at)
             group[2] = max(group[2], at)
-        self.slots[slot] += 1
+        self.slots.setdefault(slot, Counter())[template_id] += 1
         first = self.firsts.get(template_id)
         if first is None:
             self.firsts[template_id] = (at, level, host, 1)
@@ -99,7 +99,7 @@ class _Errors:
             self.firsts[template_id] = (earliest[0], max(first[1], level), earliest[2], first[3] + 1)
 
     def __len__(self) -> int:
-        return sum(self.slots.values())
+        return sum(group[0] for group in self.groups.values())
 
 
 class ServiceState:
@@ -275,27 +275,26 @@ class ServiceState:
         if max(lines.ts) > received_ns:
             times = (min(at, received_ns) for at in lines.ts)
         slots = Counter(map(self._bursts.slot_of, times))
-        burst = self._bursts.observe({slot: (errors.slots[slot], n) for slot, n in slots.items()})
-        if burst is None:
+        burst = self._bursts.observe(slots, errors.slots)
+        if burst is None or burst.template_id is None:
             return []
-        # The template with the most lines stands for the burst.
-        template_id, (at, level, host, count) = max(
-            errors.firsts.items(), key=lambda item: (item[1][3], item[0])
-        )
+        begun = min(first[0] for first in errors.firsts.values())
+        # The commonest template of the window stands for the burst; it may have no line in this very block.
+        _, level, host, _ = errors.firsts.get(burst.template_id, (begun, _ERROR, None, 0))
         evidence = {
             "count": burst.errors,
             "lines": burst.lines,
             "usual": round(burst.usual, 3),
             "window_s": burst.window_s,
-            "of_template": count,
+            "of_template": burst.of_template,
         }
         return [
             self._signal(
                 SignalKind.ERROR_BURST,
-                template_id,
+                burst.template_id,
                 host,
                 level,
-                min(at, *(first[0] for first in errors.firsts.values())),
+                begun,
                 block,
                 received_ns,
                 burst.score,
@@ -308,7 +307,7 @@ class ServiceState:
         self,
         kind: SignalKind,
         template_id: str,
-        host: str,
+        host: str | None,
         level: int,
         at: int,
         block: int,
@@ -322,7 +321,7 @@ class ServiceState:
             id=self._signal_id(kind, template_id, block),
             kind=kind,
             service=self.safe_name,
-            host=self._tools.host(host),
+            host=None if host is None else self._tools.host(host),
             template_id=template_id,
             template=None if template is None else self._tools.gate.template(template),
             level=_LEVELS[level],

@@ -1,19 +1,22 @@
 """Bursts of errors in the stream of one service: windows of event time, episodes, and what may be learnt.
 
-Slots of some seconds are counted as lines come in, late ones into their own slot. At every block the
-windows that end at the newest slot are scored, from one slot (a flood, seconds after it began) to five
-minutes (a trickle): the open slot counts as far as it goes. A slot is learnt once event time has passed it
-and the lateness, and only if no window over it was flagged.
+Slots of some seconds are counted as lines come in, late ones into their own slot. At every block the windows
+that end at the newest slot are scored, from one slot (a flood, seconds after it began) to five minutes (a
+trickle): the open slot counts as far as it goes. The longest window counts only while its last minute is
+above the usual too, or a burst would seem to go on for minutes after its end. A slot is learnt once event
+time has passed it and the lateness, and only if no window over it was flagged.
 
 A burst is reported at its beginning and then once per `repeat_seconds` of event time. A burst that goes on
-for `accept_seconds` is taken for what is usual from then on: a constant level of harmless errors is
-reported for a while and then never again.
+for `accept_seconds` is taken for what is usual from then on: a constant level of harmless errors is reported
+for a while and then never again.
 """
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from models.detectors.error_burst import ErrorBurst
@@ -21,18 +24,27 @@ from models.detectors.settings import DetectorSettings
 
 WINDOWS: Final = (1, 2, 6, 30)
 """Lengths of the windows that are scored, in slots."""
+_RECENT: Final = 6
+"""Slots at the end of the longest window that have to be above the usual as well."""
 _EMPTY: Final = 60
 """Slots without a line that count as slots without errors, per gap; a longer gap says nothing more."""
+_TEMPLATES: Final = 32
+"""Error templates per slot that are told apart; of the others only the number counts."""
 
 
 class Burst(NamedTuple):
-    """A burst that is to be reported: error lines in a window, and how many are usual there."""
+    """A burst that is to be reported: error lines in a window and how many are usual there.
+
+    `template_id` is the commonest in the last minute of the window, with `of_template` lines there.
+    """
 
     score: float
     errors: int
     lines: int
     usual: float
     window_s: int
+    template_id: str | None
+    of_template: int
 
 
 @dataclass(slots=True)
@@ -40,6 +52,13 @@ class _Slot:
     errors: int = 0
     lines: int = 0
     flagged: bool = False
+    templates: dict[str, int] = field(default_factory=dict)
+
+    def add(self, templates: Mapping[str, int]) -> None:
+        for template_id, count in templates.items():
+            self.errors += count
+            if template_id in self.templates or len(self.templates) < _TEMPLATES:
+                self.templates[template_id] = self.templates.get(template_id, 0) + count
 
 
 class BurstWatch:
@@ -65,18 +84,19 @@ class BurstWatch:
         """Return the number of the slot that `at_ns` belongs to."""
         return at_ns // self._slot_ns
 
-    def observe(self, counts: Mapping[int, tuple[int, int]]) -> Burst | None:
-        """Add (errors, lines) by slot and return a burst if one is to be reported now."""
-        errors = 0
-        for number, (more_errors, more_lines) in counts.items():
+    def observe(self, lines: Mapping[int, int], errors: Mapping[int, Mapping[str, int]]) -> Burst | None:
+        """Add lines by slot, and error lines by slot and template; return a burst if one is to be reported."""
+        judged = False
+        for number, count in lines.items():
             if self._closed is not None and number <= self._closed:
                 continue  # too late to be judged; it is counted elsewhere
             slot = self._slots.setdefault(number, _Slot())
-            slot.errors += more_errors
-            slot.lines += more_lines
-            errors += more_errors
+            slot.lines += count
+            if number in errors:
+                slot.add(errors[number])
+                judged = True
             self._newest = max(self._newest, number)
-        return self._judge() if errors else None
+        return self._judge() if judged else None
 
     def advance(self, watermark_ns: int) -> None:
         """Close and learn the slots that end before `watermark_ns`."""
@@ -99,20 +119,37 @@ class BurstWatch:
             del self._slots[number]
 
     def _judge(self) -> Burst | None:
-        newest, best = self._newest, Burst(0.0, 0, 0, 0.0, 0)
+        best: tuple[float, int, list[_Slot]] = (0.0, 0, [])
         for length in WINDOWS:
-            window = [self._slots[n] for n in range(newest - length + 1, newest + 1) if n in self._slots]
-            errors, lines = sum(slot.errors for slot in window), sum(slot.lines for slot in window)
+            window = self._window(length)
+            errors, lines = _errors(window), sum(slot.lines for slot in window)
             score = self._detector.score_one({"errors": errors, "lines": lines, "slots": length})
+            if length == WINDOWS[-1] and not self._goes_on():
+                score = 0.0
             if score >= self.threshold:
                 for slot in window:
                     slot.flagged = True
-            if score > best.score:
-                seconds = length * self._settings.slot_seconds
-                best = Burst(score, errors, lines, self._detector.usual(length), seconds)
-        if best.score < self.threshold:
+            if score > best[0]:
+                best = (score, length, window)
+        score, length, window = best
+        if score < self.threshold or not self._report(self._newest):
             return None
-        return best if self._report(newest) else None
+        templates: Counter[str] = Counter()
+        for slot in self._window(min(length, _RECENT)):  # what fails now, not what failed minutes ago
+            templates.update(slot.templates)
+        most = max(((count, template_id) for template_id, count in templates.items()), default=(0, None))
+        lines = sum(slot.lines for slot in window)
+        seconds = length * self._settings.slot_seconds
+        return Burst(score, _errors(window), lines, self._detector.usual(length), seconds, most[1], most[0])
+
+    def _window(self, length: int) -> list[_Slot]:
+        numbers = range(self._newest - length + 1, self._newest + 1)
+        return [self._slots[number] for number in numbers if number in self._slots]
+
+    def _goes_on(self) -> bool:
+        """Whether the last minute is two deviations above the usual."""
+        usual = self._detector.usual(_RECENT)
+        return _errors(self._window(_RECENT)) > usual + 2 * math.sqrt(usual)
 
     def _report(self, newest: int) -> bool:
         """Note that the newest slot is flagged; say whether that is to be reported."""
@@ -138,3 +175,7 @@ class BurstWatch:
                 self._detector.learn_one({"errors": slot.errors, "lines": slot.lines, "slots": 1})
             slot.flagged = False
         self._began = None
+
+
+def _errors(window: list[_Slot]) -> int:
+    return sum(slot.errors for slot in window)

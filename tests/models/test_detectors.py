@@ -115,7 +115,8 @@ def seconds(
     """Feed one block per second, as the flow does; return the bursts with their second."""
     found = []
     for at in range(first, first + count):
-        burst = watch.observe({watch.slot_of(at * SECOND): (errors(at), max(lines, errors(at)))})
+        slot, n = watch.slot_of(at * SECOND), errors(at)
+        burst = watch.observe({slot: max(lines, n)}, {slot: {"t": n}} if n else {})
         watch.advance((at - 30) * SECOND)
         if burst is not None:
             found.append((at, burst))
@@ -181,6 +182,23 @@ def test_a_burst_that_goes_on_is_repeated_once_a_minute_and_not_learnt() -> None
     assert all(burst.usual < 1 for _, burst in found)  # what was flagged is not usual
 
 
+def test_a_burst_is_over_soon_after_its_end_though_harmless_errors_go_on() -> None:
+    watch = BurstWatch(SETTINGS)
+    harmless = lambda at: int(at % 15 == 0)  # noqa: E731 - four a minute
+    assert seconds(watch, 0, 1800, harmless) == []
+    assert seconds(watch, 1800, 300, lambda _: 3)
+    assert all(at < 2100 + 90 for at, _ in seconds(watch, 2100, 900, harmless))
+
+
+def test_the_commonest_template_of_the_window_stands_for_a_burst() -> None:
+    watch = BurstWatch(SETTINGS)
+    seconds(watch, 0, 600, lambda _: 0)
+    slot = watch.slot_of(600 * SECOND)
+    burst = watch.observe({slot: 30}, {slot: {"rare": 3, "common": 20}})
+    assert burst is not None
+    assert (burst.template_id, burst.of_template, burst.errors) == ("common", 20, 23)
+
+
 def test_a_constant_level_of_errors_is_accepted_in_the_end() -> None:
     watch = BurstWatch(SETTINGS)
     found = seconds(watch, 0, 7200, lambda _: 5, lines=6)
@@ -193,8 +211,9 @@ def test_a_constant_level_of_errors_is_accepted_in_the_end() -> None:
 def test_lines_out_of_order_and_late_ones_do_not_make_a_burst_of_their_own() -> None:
     watch = BurstWatch(SETTINGS)
     seconds(watch, 0, 600, lambda _: 0)
-    assert watch.observe({watch.slot_of(100 * SECOND): (50, 50)}) is None  # long closed
-    assert watch.observe({watch.slot_of(590 * SECOND): (50, 50)}) is not None  # still open
+    long_closed, open_still = watch.slot_of(100 * SECOND), watch.slot_of(590 * SECOND)
+    assert watch.observe({long_closed: 50}, {long_closed: {"t": 50}}) is None
+    assert watch.observe({open_still: 50}, {open_still: {"t": 50}}) is not None
 
 
 def test_the_watch_is_bounded_and_pickles() -> None:

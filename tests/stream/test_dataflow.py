@@ -98,7 +98,7 @@ def write_spool(layout: Layout, blocks: int, *, first: int = 0, per_block: int =
 def layout(tmp_path_factory: pytest.TempPathFactory) -> Layout:
     """A spool that is written once and only read."""
     layout = Layout(tmp_path_factory.mktemp("state")).prepare()
-    write_spool(layout, 60)
+    write_spool(layout, 50)
     return layout
 
 
@@ -184,7 +184,7 @@ def test_batch_size_and_crash_point_do_not_change_the_facts(
 ) -> None:
     flow = Flow(layout, tmp_path, blocks_per_poll=blocks_per_poll)
     epoch = timedelta(milliseconds=epoch_ms)
-    runs = 1 if polls < 0 else 25
+    runs = 1 if polls < 0 else 9
     for run in range(runs):
         # With epochs longer than a run nothing is ever stored: every run begins anew, until one may end.
         flow.run(polls if epoch_ms < 1000 or run < runs - 1 else -1, epoch)
