@@ -51,9 +51,9 @@ class CommandCenter:
     ) -> None:
         self._db, self._gate, self._directory = db, gate, directory
         self._settings, self._clock = settings, clock
-        upkeep = Upkeep(settings, gate.name)
-        self._intake = Intake(upkeep, settings)
-        self._desk = Desk(upkeep, settings, self._shown)
+        self._upkeep = Upkeep(settings, gate.name)
+        self._intake = Intake(self._upkeep, settings)
+        self._desk = Desk(self._upkeep, settings, self._shown)
         self._listeners: tuple[Callable[[str], None], ...] = ()
 
     def apply(self, facts: Sequence[BlockFacts]) -> Applied:
@@ -155,36 +155,38 @@ class CommandCenter:
         self._listeners = (*self._listeners, callback)
 
     def tick(self, now: datetime | None = None) -> tuple[str, ...]:
-        """Enter what has become due by `now` in the timelines, each thing once; returns the incidents
-        concerned."""
+        """Do what time brings; to be called every second or so. Returns the incidents that changed.
+
+        Clocks that have run over by `now` are entered in the timelines, each once; severities rise with the
+        share of the traffic in error. Reads first, so that a quiet second writes nothing.
+        """
         at = self._clock() if now is None else now
-        if not timers.due(self._db.read(_watched), at, self._settings.sla):
+
+        def look(reader: Reader) -> bool:
+            return bool(timers.due(_watched(reader), at, self._settings.sla) or self._upkeep.worse(reader))
+
+        if not self._db.read(look):
             return ()
-
-        def work(tx: Transaction) -> tuple[str, ...]:
-            concerned: dict[str, Incident] = {}
-            for each in timers.due(_watched(tx), at, self._settings.sla):
-                incident = concerned.get(each.incident_id) or touched(load(tx, each.incident_id), at, CLOCK)
-                concerned[incident.id] = incident
-                late = round((at - each.at).total_seconds())
-                enter(
-                    tx,
-                    incident.id,
-                    incident.updated_at,
-                    "timer",
-                    CLOCK,
-                    phrase("{} (noticed {} s late)", each.text, late) if each.late else each.text,
-                    rule=each.rule.value,
-                    timer=each.key,
-                )
-                tx.audit("incident.timer", CLOCK, incident=incident.id, rule=each.rule.value, due=each.at)
-            for incident in concerned.values():
-                save(tx, incident)
-            return tuple(concerned)
-
-        changed = self._db.write(work)
+        changed = self._db.write(
+            lambda tx: tuple(dict.fromkeys((*self._upkeep.worsen(tx), *self._ring(tx, at))))
+        )
         self._tell(changed)
         return changed
+
+    def _ring(self, tx: Transaction, at: datetime) -> list[str]:
+        """Enter what is due in the timelines, and its incidents one version later."""
+        concerned: dict[str, Incident] = {}
+        for each in timers.due(_watched(tx), at, self._settings.sla):
+            incident = concerned.get(each.incident_id) or touched(load(tx, each.incident_id), at, CLOCK)
+            concerned[incident.id] = incident
+            late = round((at - each.at).total_seconds())
+            text = phrase("{} (noticed {} s late)", each.text, late) if each.late else each.text
+            data = {"rule": each.rule.value, "timer": each.key}
+            enter(tx, incident.id, incident.updated_at, "timer", CLOCK, text, **data)
+            tx.audit("incident.timer", CLOCK, incident=incident.id, rule=each.rule.value, due=each.at)
+        for incident in concerned.values():
+            save(tx, incident)
+        return list(concerned)
 
     def _shown(self, operator_id: str) -> SafeText:
         """Return an operator's name for others to read: as configured if it passes the gate, else the id."""

@@ -98,6 +98,9 @@ class Meter:
         self._lock = threading.Lock()
         self._levels: OrderedDict[str, tuple[float, datetime]] = OrderedDict()
 
+    def __len__(self) -> int:
+        return len(self._levels)
+
     def wait(self, caller: str) -> int:
         """Count one call; returns 0 if it may pass, else the seconds until the next one may."""
         with self._lock:

@@ -4,9 +4,7 @@ Reads what is known, lets `correlate` decide, and writes what was decided: signa
 audit. Everything is derived from rows of the same transaction, so a block that is applied once is judged
 once.
 
-Two things go on without a new signal: a signal that was held for its few lines is tried again when more of
-them come, and the severity of an open incident rises with the traffic in error. It never falls by itself,
-and what a person has set stays.
+A signal that was held for its few lines is tried again when more of them come.
 """
 
 from __future__ import annotations
@@ -59,9 +57,6 @@ class Intake:
         held = self._held(tx, moments, counted)
         if fresh or held:
             self._judge(tx, held, fresh, taken)
-        loud = {str(traffic.service) for report in facts for traffic in report.traffic if traffic.errors}
-        done = {*taken.opened, *taken.changed}
-        taken.changed += self._upkeep.look_again(tx, loud, max(moments), done)
         return taken
 
     def _unseen(
@@ -126,11 +121,15 @@ class Intake:
         }
         seen = self._seen(tx, ids.values())
         was_held = {record.id for record in held}
+        last_at = {key: trace.last_at for key, trace in seen.items()}
+        gap = timedelta(seconds=settings.flap_gap)
         for decision in decisions:
             record = records[decision.found.signal.id]
             incident = None if decision.incident is None else ids[decision.incident]
-            last = seen.get((incident or "", *decision.found.fingerprint))
-            self._write_signal(tx, record, decision, incident, last, known=record.id in was_held)
+            mark = (incident or "", *decision.found.fingerprint)
+            returned = mark in last_at and record.at - last_at[mark] >= gap
+            last_at[mark] = max(record.at, last_at.get(mark, record.at))
+            self._write_signal(tx, record, decision, incident, returned, known=record.id in was_held)
         taken.signals = len(fresh)
         for key, incident in ids.items():
             if key.startswith("new-"):
@@ -175,12 +174,10 @@ class Intake:
         record: SignalRecord,
         decision: Decision,
         incident: str | None,
-        last: Trace | None,
+        returned: bool,
         *,
         known: bool,
     ) -> None:
-        gap = timedelta(seconds=self._settings.correlation.flap_gap)
-        returned = last is not None and record.at - last.last_at >= gap
         if known:
             tx.execute(
                 "UPDATE signal SET verdict = ?, reason = ?, incident_id = ?, returned = ? WHERE id = ?",

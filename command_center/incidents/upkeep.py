@@ -8,7 +8,7 @@ rises and never falls by itself; what a person has said or set stays.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from command_center.changes import markers
@@ -30,9 +30,9 @@ from command_center.incidents.lifecycle import amended, moved, touched
 from command_center.settings import CenterSettings
 from models.sanitizer import SafeText, phrase
 from storage.records import ChangeMarker, Incident, IncidentStatus
-from storage.transaction import Transaction
+from storage.transaction import Reader, Transaction
 
-FOLDED = frozenset({10, 100, 1000, 10_000})  # repeats of one signal that the timeline still mentions
+FOLDED = (10, 100, 1000, 10_000)  # repeats of one signal that the timeline still mentions
 
 
 class Upkeep:
@@ -45,10 +45,10 @@ class Upkeep:
             (caller, callee) for caller, callees in settings.calls.items() for callee in callees
         )
 
-    def _picture(self, tx: Transaction, found: Sequence[Trace], until: datetime) -> Picture:
+    def _picture(self, reader: Reader, found: Sequence[Trace], until: datetime) -> Picture:
         services = {trace.service for trace in found}
         first = min(trace.first_at for trace in found)
-        traffic = traffic_of(tx, services, first, until, self._settings.traffic_window)
+        traffic = traffic_of(reader, services, first, until, self._settings.traffic_window)
         return picture(found, traffic, self.graph, self._settings, self._name)
 
     def open(self, tx: Transaction, incident_id: str) -> None:
@@ -132,7 +132,7 @@ class Upkeep:
             )
         for trace in found:
             old = before.get((incident_id, *trace.mark.fingerprint))
-            if old is None or (old.times != trace.times and trace.times in FOLDED):
+            if old is None or any(old.times < times <= trace.times for times in FOLDED):
                 self._tell(tx, incident_id, grown.updated_at, trace)
         if not over:
             grown = self._repaint(tx, grown, seen)
@@ -210,8 +210,8 @@ class Upkeep:
         return amended(incident, category=FLAPPING) if incident.category == UNKNOWN else incident
 
     def _tell(self, tx: Transaction, incident_id: str, at: datetime, trace: Trace) -> None:
-        again = trace.times in FOLDED
-        text = phrase("{} (for the {}th time)", trace.sentence, trace.times) if again else trace.sentence
+        repeats = phrase("{} ({} times so far)", trace.sentence, trace.times)
+        text = repeats if trace.times >= min(FOLDED) else trace.sentence
         enter(
             tx,
             incident_id,
@@ -271,29 +271,34 @@ class Upkeep:
             touched_ids.append(incident.id)
         return touched_ids
 
-    def look_again(
-        self, tx: Transaction, loud: Collection[str], until: datetime, done: Collection[str]
-    ) -> list[str]:
-        """Raise the severity of open incidents that `loud`, the services with new error lines, make worse.
+    def worse(self, reader: Reader) -> list[tuple[Incident, Picture]]:
+        """Return the open incidents that the traffic of now shows to be worse than their severity says.
 
-        Incidents in `done` were looked at already; returns those that changed.
+        Looks at those the stream opened and that have had a signal within the window, counted from the
+        newest line of their services; a severity that a person chose is left alone.
         """
-        changed: list[str] = []
-        if not loud:
-            return changed
-        since = until - timedelta(seconds=self._settings.correlation.window)
-        for incident in tx.rows(
+        found: list[tuple[Incident, Picture]] = []
+        window = timedelta(seconds=self._settings.correlation.window)
+        for incident in reader.rows(
             Incident,
-            """opened_by = 'stream' AND severity > 1 AND status NOT IN ('resolved', 'closed')
-               AND last_signal_at >= ? ORDER BY id""",
-            [since],
+            "opened_by = 'stream' AND severity > 1 AND status NOT IN ('resolved', 'closed') ORDER BY id",
         ):
-            if incident.id in done or not any(str(name) in loud for name in incident.affected_services):
+            until = reader.execute(
+                "SELECT max(last_ts) FROM service_traffic WHERE service IN (SELECT unnest(?::VARCHAR[]))",
+                [[str(name) for name in incident.affected_services]],
+            )[0][0]
+            if until is None or incident.last_signal_at is None or incident.last_signal_at < until - window:
                 continue
-            found = traces(tx, [incident.id]).get(incident.id)
-            seen = self._picture(tx, found, until) if found else None
-            if seen and seen.severity < incident.severity and not people_chose_severity(tx, incident):
-                worse = amended(touched(incident, tx.now, STREAM), summary=seen.summary)
-                save(tx, self._raise(tx, worse, seen))
-                changed.append(incident.id)
-        return changed
+            evidence = traces(reader, [incident.id]).get(incident.id)
+            seen = self._picture(reader, evidence, until) if evidence else None
+            if seen and seen.severity < incident.severity and not people_chose_severity(reader, incident):
+                found.append((incident, seen))
+        return found
+
+    def worsen(self, tx: Transaction) -> list[str]:
+        """Raise the severity of what is `worse`; returns the incidents concerned."""
+        raised = self.worse(tx)
+        for incident, seen in raised:
+            grown = amended(touched(incident, tx.now, STREAM), summary=seen.summary)
+            save(tx, self._raise(tx, grown, seen))
+        return [incident.id for incident, _ in raised]

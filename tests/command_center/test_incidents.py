@@ -147,25 +147,36 @@ def test_after_closing_the_same_trouble_is_another_incident(rig: Rig) -> None:
 
 
 def test_flapping_for_a_day_is_one_incident_with_a_handful_of_entries(rig: Rig) -> None:
-    rounds = 24 * 12
-    for number in range(rounds):
-        rig.see(signal("billing", number * 300.0))
+    for hour in range(24):
+        moments = [hour * 3600.0 + five * 300 for five in range(12)]
+        rig.center.apply([rig.stream.block_of(each, [signal("billing", each)]) for each in moments])
     incident = only(rig)
-    assert incident.signal_count == rounds
+    assert incident.signal_count == 24 * 12
     told = kinds(rig)
     assert told.count("flapping") == 1
     assert len(told) <= 10
+
+
+def test_repeats_without_a_pause_are_one_long_burst_and_no_flapping(rig: Rig) -> None:
+    for seconds in range(0, 600, 60):
+        moments = [float(seconds + ten) for ten in range(0, 60, 10)]
+        rig.center.apply([rig.stream.block_of(each, [signal("billing", each)]) for each in moments])
+    assert only(rig).signal_count == 60
+    assert kinds(rig) == ["opened", "signal", "signal"]
 
 
 def test_severity_rises_with_the_traffic_in_error_even_without_a_new_signal(rig: Rig) -> None:
     rig.see(signal("billing", 0, count=10), traffic={"billing": (1000, 10)})
     assert only(rig).severity is Severity.SEV4
     rig.see(seconds=30, traffic={"billing": (200, 150)})
+    assert rig.center.tick() == ("INC-1",)
     assert only(rig).severity is Severity.SEV3
     rig.see(seconds=65, traffic={"billing": (2000, 1900)})
+    rig.center.tick()
     assert only(rig).severity is Severity.SEV2
     assert kinds(rig) == ["opened", "signal", "severity", "severity"]
     rig.see(seconds=120, traffic={"billing": (100_000, 1)})
+    assert rig.center.tick() == ()
     assert only(rig).severity is Severity.SEV2
 
 
@@ -176,6 +187,7 @@ def test_a_severity_that_a_person_chose_is_left_alone(rig: Rig) -> None:
     )
     rig.see(seconds=30, traffic={"billing": (3000, 2900)})
     rig.see(signal("billing", 35, template="other"), traffic={"billing": (3000, 2900)})
+    assert rig.center.tick() == ()
     assert only(rig).severity is Severity.SEV3
 
 
