@@ -23,6 +23,10 @@ from bot.workspace.client import WorkspaceClient
 from bot.workspace.model import Transport
 from bot.workspace.server import WorkspaceServer
 
+PING_SECONDS = (
+    0.5  # the SDK notices a dropped connection at its next ping; its default of 10 s is long for a test
+)
+
 
 @contextlib.contextmanager
 def serving(app: ASGIApp) -> Iterator[str]:
@@ -82,7 +86,8 @@ def connected(
             client.change_app(transport="socket")
             for _ in range(connections):
                 token = server.credentials.app_token
-                handler = SocketModeHandler(app, token, web_client=WebClient(token, base_url=server.api_url))
+                web = WebClient(token, base_url=server.api_url)
+                handler = SocketModeHandler(app, token, web_client=web, ping_interval=PING_SECONDS)
                 stack.callback(_close, handler, client)
                 handler.connect()  # type: ignore[no-untyped-call]
             client.wait_for_connections(connections)

@@ -178,6 +178,14 @@ class WorkspaceClient:
         """Return once the app holds `count` Socket Mode connections."""
         return int(self._get("/_control/connections", wait=str(count))["connections"])
 
+    def pending(self) -> list[Json]:
+        """Deliveries that are neither acknowledged nor given up yet."""
+        return [entry for entry in self.record(kind="delivery") if not entry["outcome"]]
+
+    def verify_url(self) -> bool:
+        """Whether the app's request URL echoes a signed challenge, which Slack demands before it uses one."""
+        return bool(self._post("/_control/verify-url", {})["ok"])
+
     def use_http(self, request_url: str) -> None:
         """Deliver over signed HTTP to `request_url` from now on."""
         self.change_app(transport="http", request_url=request_url)

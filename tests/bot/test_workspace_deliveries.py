@@ -1,0 +1,486 @@
+"""How deliveries reach an app, and everything that can be made to go wrong with them."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.client import IncompleteRead
+from typing import Any
+from urllib.parse import parse_qs
+
+import orjson
+import pytest
+from slack_bolt import Ack, App
+from slack_sdk.errors import SlackApiError
+from slack_sdk.signature import SignatureVerifier
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+
+from bot.workspace.bolt import serving
+from bot.workspace.faults import Fault
+from bot.workspace.fixture import RunningWorkspace
+from bot.workspace.model import Json
+from bot.workspace.settings import WorkspaceSettings
+
+pytest_plugins = ("bot.workspace.fixture",)
+
+INCIDENTS = "C0INCIDENTS"
+
+
+@pytest.fixture
+def workspace_settings() -> WorkspaceSettings:
+    return WorkspaceSettings(port=0, ack_seconds=0.4, retry_seconds=(0.0, 0.05), max_connections=3)
+
+
+class SocketApp:
+    """A Socket Mode app in the raw: keeps every frame and answers envelopes with what `answer` returns."""
+
+    def __init__(self, socket: ClientConnection, answer: Callable[[Json], Json | None]) -> None:
+        self.frames: queue.Queue[Json] = queue.Queue()
+        self.seen: list[Json] = []
+        self._socket, self._answer = socket, answer
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            for raw in self._socket:
+                frame = orjson.loads(raw)
+                self.seen.append(frame)
+                self.frames.put(frame)
+                if "envelope_id" in frame and (answer := self._answer(frame)) is not None:
+                    self._socket.send(orjson.dumps({"envelope_id": frame["envelope_id"], **answer}).decode())
+        self.frames.put({"type": "closed"})
+
+    def next(self) -> Json:
+        return self.frames.get(timeout=5)
+
+    def envelopes(self) -> list[Json]:
+        return [frame for frame in self.seen if "envelope_id" in frame]
+
+    def close(self) -> None:
+        self._socket.close()
+        self._thread.join()
+
+
+def ticket(workspace: RunningWorkspace) -> str:
+    token = workspace.keys.app_token
+    return str(workspace.web(token).apps_connections_open(app_token=token)["url"])
+
+
+@contextlib.contextmanager
+def socket_app(
+    workspace: RunningWorkspace, answer: Callable[[Json], Json | None] = lambda _: {}, *, first: str = "hello"
+) -> Iterator[SocketApp]:
+    """Connect an app in the raw; its first frame is of type `first`."""
+    with connect(ticket(workspace), proxy=None) as socket:
+        app = SocketApp(socket, answer)
+        assert app.next()["type"] == first
+        yield app
+        app.close()
+
+
+@contextlib.contextmanager
+def http_app(
+    workspace: RunningWorkspace,
+    status: Callable[[int], int] = lambda _: 200,
+    headers: dict[str, str] | None = None,
+) -> Iterator[queue.Queue[tuple[dict[str, str], bytes]]]:
+    """An HTTP app in the raw; `status` is asked with the number of the request, from 0."""
+    got: queue.Queue[tuple[dict[str, str], bytes]] = queue.Queue()
+    count = iter(range(1000))
+
+    async def take(request: Request) -> Response:
+        body = await request.body()
+        got.put((dict(request.headers), body))
+        return PlainTextResponse("", status_code=status(next(count)), headers=headers)
+
+    with serving(Starlette(routes=[Route("/slack/events", take, methods=["POST"])])) as url:
+        workspace.client.use_http(f"{url}/slack/events")
+        yield got
+
+
+def notices(workspace: RunningWorkspace, user: str) -> list[str]:
+    return [
+        message["text"]
+        for message in workspace.client.messages("#incidents", user)
+        if message.get("is_ephemeral")
+    ]
+
+
+# Socket Mode
+
+
+def test_every_envelope_goes_to_one_connection_in_turn(workspace: RunningWorkspace) -> None:
+    with socket_app(workspace) as first, socket_app(workspace) as second:
+        for _ in range(4):
+            assert workspace.client.command("oncall", "#incidents", "/incident")["ok"]
+        assert (len(first.envelopes()), len(second.envelopes())) == (2, 2)
+        ids = {each["envelope_id"] for each in first.envelopes() + second.envelopes()}
+        assert len(ids) == 4
+
+
+def test_a_ticket_opens_one_connection(workspace: RunningWorkspace) -> None:
+    url = ticket(workspace)
+    with connect(url, proxy=None), pytest.raises(InvalidStatus), connect(url, proxy=None):
+        pytest.fail("a ticket was taken twice")
+
+
+def test_more_connections_than_allowed_are_sent_away(workspace: RunningWorkspace) -> None:
+    with contextlib.ExitStack() as stack:
+        for _ in range(3):
+            stack.enter_context(socket_app(workspace))
+        late = stack.enter_context(socket_app(workspace, first="disconnect"))
+        assert late.seen[0]["reason"] == "too_many_websockets"
+        assert late.next()["type"] == "closed"
+        assert workspace.client.wait_for_connections() == 3
+
+
+@pytest.mark.parametrize("reason", ["warning", "refresh_requested", "link_disabled"])
+def test_a_disconnect_frame_gives_its_reason(workspace: RunningWorkspace, reason: Any) -> None:
+    with socket_app(workspace) as app:
+        assert workspace.client.sockets(reason) == 1
+        frame = app.next()
+        assert (frame["type"], frame["reason"]) == ("disconnect", reason)
+
+
+@pytest.mark.parametrize("action", ["drop", "refresh_requested"])
+def test_a_bolt_app_comes_back_after_its_connection_went(workspace: RunningWorkspace, action: Any) -> None:
+    def listen(app: App) -> None:
+        @app.command("/incident")
+        def command(ack: Ack) -> None:
+            ack("here")
+
+    with workspace.connected(workspace.bolt(listen), "socket"):
+        before = len(workspace.client.record(kind="call", name="apps.connections.open"))
+        workspace.client.sockets(action)
+
+        def reopened() -> Json | None:
+            calls = workspace.client.record(kind="call", name="apps.connections.open")
+            return calls[-1] if len(calls) > before else None
+
+        workspace.client.wait_until(reopened, what="a new connection")
+        workspace.client.wait_for_connections(1)
+        workspace.client.wait_until(
+            lambda: (
+                answer
+                if (answer := workspace.client.command("oncall", "#incidents", "/incident"))["ok"]
+                else None
+            ),
+            what="an answer",
+        )
+
+
+def test_what_nobody_acknowledges_times_out_and_only_the_person_hears_of_it(
+    workspace: RunningWorkspace,
+) -> None:
+    with socket_app(workspace, lambda _: None):
+        assert workspace.client.command("oncall", "#incidents", "/incident") == {
+            "ok": False,
+            "error": "operation_timeout",
+        }
+    assert notices(workspace, "oncall") == ["`/incident` failed with the error `operation_timeout`."]
+    assert notices(workspace, "lead") == []
+
+
+def test_without_a_connection_a_command_fails_at_once(workspace: RunningWorkspace) -> None:
+    assert workspace.client.command("oncall", "#incidents", "/incident")["error"] == "dispatch_failed"
+
+
+def test_an_acknowledgement_can_carry_the_answer(workspace: RunningWorkspace) -> None:
+    say: Json = {"payload": {"text": "All quiet", "response_type": "in_channel"}}
+    with socket_app(workspace, lambda _: say):
+        ts = workspace.client.command("oncall", "#incidents", "/incident list")["ts"]
+    assert [(message["ts"], message["text"]) for message in workspace.client.messages("#incidents")] == [
+        (ts, "All quiet")
+    ]
+
+
+def test_an_answer_slack_would_refuse_fails_the_command(workspace: RunningWorkspace) -> None:
+    with socket_app(workspace, lambda _: {"payload": {"blocks": [{"type": "section"}]}}):
+        assert workspace.client.command("oncall", "#incidents", "/incident")["error"] == "invalid_blocks"
+
+
+# events
+
+
+def test_events_come_again_until_they_are_acknowledged(workspace: RunningWorkspace) -> None:
+    workspace.client.change_app(events=["message.channels"])
+    with socket_app(workspace, lambda frame: {} if frame["retry_attempt"] == 2 else None) as app:
+        workspace.client.say("oncall", "#incidents", "checkout is slow")
+        tries = [app.next() for _ in range(3)]
+    assert [(each["retry_attempt"], each["retry_reason"]) for each in tries] == [
+        (0, ""),
+        (1, "timeout"),
+        (2, "timeout"),
+    ]
+    assert len({each["payload"]["event_id"] for each in tries}) == 1
+    assert tries[0]["payload"]["event"]["text"] == "checkout is slow"
+    assert tries[0]["accepts_response_payload"] is False
+
+
+def test_an_app_can_decline_retries(workspace: RunningWorkspace) -> None:
+    workspace.client.change_app(events=["message.channels"])
+    with http_app(workspace, lambda _: 500, {"X-Slack-No-Retry": "1"}) as got:
+        workspace.client.say("oncall", "#incidents", "one")
+        assert orjson.loads(got.get(timeout=5)[1])["event"]["text"] == "one"
+        workspace.client.change_app(events=[])
+        workspace.client.command("oncall", "#incidents", "/incident")
+        assert b"command=" in got.get(timeout=5)[1], "nothing came between"
+
+
+def test_events_need_a_subscription_a_scope_and_membership(workspace: RunningWorkspace) -> None:
+    client = workspace.client
+    with socket_app(workspace) as app:
+        client.say("oncall", "#incidents", "not subscribed")
+        client.change_app(
+            events=["message.channels", "app_mention", "reaction_added", "member_joined_channel"]
+        )
+        client.set_member("#mayday-audit", "U0MAYDAY", False)
+        client.say("oncall", "#mayday-audit", "not a member")
+        client.change_app(remove_scopes=["channels:history"])
+        ts = client.say("oncall", "#incidents", "<@U0MAYDAY> no scope for messages")["ts"]
+        client.react("lead", "#incidents", ts, "pushpin")
+        event = app.next()["payload"]["event"]
+        client.set_member("#mayday-audit", "U0MAYDAY", True)
+        joined = app.next()["payload"]["event"]
+    assert (event["type"], event["reaction"], event["item"]["ts"]) == ("reaction_added", "pushpin", ts)
+    assert (joined["type"], joined["user"]) == ("member_joined_channel", "U0MAYDAY")
+
+
+def test_changes_mentions_links_and_channels_are_events(workspace: RunningWorkspace) -> None:
+    names = [
+        "message.channels",
+        "app_mention",
+        "channel_created",
+        "channel_archive",
+        "pin_added",
+        "link_shared",
+    ]
+    workspace.client.change_app(events=names)
+    web = workspace.web()
+    with socket_app(workspace) as app:
+        workspace.client.say("oncall", "#incidents", "<@U0MAYDAY> look")
+        ts = web.chat_postMessage(channel=INCIDENTS, text="a card")["ts"]
+        web.chat_update(channel=INCIDENTS, ts=ts, text="changed")
+        web.pins_add(channel=INCIDENTS, timestamp=ts)
+        web.chat_delete(channel=INCIDENTS, ts=ts)
+        web.conversations_archive(channel=web.conversations_create(name="inc-2")["channel"]["id"])
+        events = [app.next()["payload"]["event"] for _ in range(8)]
+    kinds = sorted((event["type"], event.get("subtype", "")) for event in events)
+    assert kinds == [
+        ("app_mention", ""),
+        ("channel_archive", ""),
+        ("channel_created", ""),
+        ("message", ""),
+        ("message", ""),
+        ("message", "message_changed"),
+        ("message", "message_deleted"),
+        ("pin_added", ""),
+    ]
+
+
+# HTTP
+
+
+def test_http_deliveries_are_signed_and_retried_with_headers(workspace: RunningWorkspace) -> None:
+    workspace.client.change_app(events=["message.channels"])
+    verifier = SignatureVerifier(workspace.keys.signing_secret)
+    with http_app(workspace, lambda number: 500 if number == 0 else 200) as got:
+        workspace.client.say("oncall", "#incidents", "hello")
+        (first, body), (second, again) = got.get(timeout=5), got.get(timeout=5)
+    assert verifier.is_valid_request(body, first)
+    assert verifier.is_valid_request(again, second)
+    assert "x-slack-retry-num" not in first
+    assert (second["x-slack-retry-num"], second["x-slack-retry-reason"]) == ("1", "http_error")
+    assert orjson.loads(body) == orjson.loads(again)
+
+
+def test_a_command_over_http_is_a_form(workspace: RunningWorkspace) -> None:
+    with http_app(workspace) as got:
+        workspace.client.command("oncall", "#incidents", "/incident ack INC-1")
+        headers, body = got.get(timeout=5)
+    form = parse_qs(body.decode(), keep_blank_values=True)
+    assert headers["content-type"] == "application/x-www-form-urlencoded"
+    assert (form["command"], form["text"], form["user_id"]) == (["/incident"], ["ack INC-1"], ["U0ONCALL"])
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome"),
+    [
+        (Fault(kind="forged"), "dispatch_unknown_error"),
+        (Fault(kind="stale", seconds=301), "dispatch_unknown_error"),
+        (Fault(kind="stale", seconds=200), "ok"),
+    ],
+)
+def test_bolt_refuses_forged_and_stale_signatures(
+    workspace: RunningWorkspace, fault: Fault, outcome: str
+) -> None:
+    with workspace.connected(workspace.bolt(acknowledge), "http"):
+        workspace.client.fault(fault)
+        workspace.client.command("oncall", "#incidents", "/incident")
+    assert workspace.client.record(kind="delivery")[-1]["outcome"] == outcome
+
+
+def test_a_recorded_delivery_can_be_replayed_as_an_attacker_would(workspace: RunningWorkspace) -> None:
+    with workspace.connected(workspace.bolt(acknowledge), "http"):
+        workspace.client.command("oncall", "#incidents", "/incident")
+        number = workspace.client.record(kind="delivery")[0]["number"]
+        assert workspace.client.replay(number)["ok"]
+        assert workspace.client.replay(number, signed_seconds_ago=400)["status"] == 401
+    assert workspace.client.record(kind="delivery")[-1]["fault"] == f"replay of {number}"
+
+
+def test_a_clock_that_is_wrong_makes_signatures_stale(workspace: RunningWorkspace) -> None:
+    with workspace.connected(workspace.bolt(acknowledge), "http"):
+        workspace.client.set_clock(-3600)
+        assert (
+            workspace.client.command("oncall", "#incidents", "/incident")["error"] == "dispatch_unknown_error"
+        )
+        workspace.client.set_clock(0)
+        assert workspace.client.command("oncall", "#incidents", "/incident")["ok"]
+
+
+def test_a_request_url_is_verified_by_a_challenge(workspace: RunningWorkspace) -> None:
+    with workspace.connected(workspace.bolt(acknowledge), "http"):
+        assert workspace.client.verify_url()
+    with http_app(workspace):
+        assert not workspace.client.verify_url(), "an empty answer is no echo"
+
+
+def acknowledge(app: App) -> None:
+    @app.command("/incident")
+    def command(ack: Ack) -> None:
+        ack()
+
+
+# faults on deliveries
+
+
+def test_a_duplicate_has_the_same_trigger_in_new_envelopes(workspace: RunningWorkspace) -> None:
+    workspace.client.fault(Fault(kind="duplicate", target="slash_commands", copies=3))
+    with socket_app(workspace) as app:
+        assert workspace.client.command("oncall", "#incidents", "/incident")["ok"]
+        assert workspace.client.command("oncall", "#incidents", "/incident")["ok"]
+    triggers = [each["payload"]["trigger_id"] for each in app.envelopes()]
+    assert [triggers.count(each) for each in dict.fromkeys(triggers)] == [3, 1]
+    assert len({each["envelope_id"] for each in app.envelopes()}) == 4
+
+
+def test_reordered_deliveries_arrive_last_first(workspace: RunningWorkspace) -> None:
+    workspace.client.fault(Fault(kind="reorder", times=2, copies=2, seconds=30))
+    with socket_app(workspace) as app, ThreadPoolExecutor(2) as pool:
+        first = pool.submit(workspace.client.command, "oncall", "#incidents", "/incident first")
+        workspace.client.wait_until(lambda: (workspace.client.pending() or [None])[0], what="a held delivery")
+        second = pool.submit(workspace.client.command, "lead", "#incidents", "/incident second")
+        assert first.result(5)["ok"]
+        assert second.result(5)["ok"]
+    assert [each["payload"]["text"] for each in app.envelopes()] == ["second", "first"]
+
+
+def test_a_lone_held_delivery_goes_on_after_its_time(workspace: RunningWorkspace) -> None:
+    workspace.client.fault(Fault(kind="reorder", copies=2, seconds=0.05))
+    with socket_app(workspace):
+        assert workspace.client.command("oncall", "#incidents", "/incident")["ok"]
+
+
+@pytest.mark.parametrize(("kind", "arrived"), [("stall_ack", 1), ("lose", 0)])
+def test_a_late_or_lost_delivery_times_out_for_the_person(
+    workspace: RunningWorkspace, kind: Any, arrived: int
+) -> None:
+    workspace.client.fault(Fault(kind=kind))
+    with socket_app(workspace) as app:
+        assert workspace.client.command("oncall", "#incidents", "/incident")["error"] == "operation_timeout"
+        assert len(app.envelopes()) == arrived
+
+
+def test_a_trigger_can_arrive_expired(workspace: RunningWorkspace) -> None:
+    workspace.client.fault(Fault(kind="expired_trigger"))
+    with socket_app(workspace) as app:
+        workspace.client.command("oncall", "#incidents", "/incident")
+        trigger = app.next()["payload"]["trigger_id"]
+    view = {"type": "modal", "title": {"type": "plain_text", "text": "x"}, "blocks": []}
+    with pytest.raises(SlackApiError, match="expired_trigger_id"):
+        workspace.web().views_open(trigger_id=trigger, view=view)
+
+
+# faults on calls
+
+
+def post(workspace: RunningWorkspace) -> Any:
+    return workspace.web().chat_postMessage(channel=INCIDENTS, text="x")
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "posted"),
+    [
+        (Fault(kind="http_error", status=503), SlackApiError, 0),
+        (Fault(kind="http_error", status=502, applied=True), SlackApiError, 1),
+        (Fault(kind="drop"), IncompleteRead, 0),
+        (Fault(kind="drop", applied=True), IncompleteRead, 1),
+        (Fault(kind="api_error", error="fatal_error"), SlackApiError, 0),
+    ],
+)
+def test_an_answer_can_be_lost_with_or_without_the_deed(
+    workspace: RunningWorkspace, fault: Fault, error: type[Exception], posted: int
+) -> None:
+    workspace.client.fault(fault.model_copy(update={"target": "chat.postMessage"}))
+    with pytest.raises(error):
+        post(workspace)
+    assert len(workspace.client.messages("#incidents")) == posted
+    assert post(workspace)["ok"], "a fault is used up"
+
+
+def test_a_rate_limit_says_how_long_to_wait(workspace: RunningWorkspace) -> None:
+    workspace.client.fault(Fault(kind="rate_limited", target="chat.postMessage", seconds=7, times=2))
+    for _ in range(2):
+        with pytest.raises(SlackApiError) as caught:
+            post(workspace)
+        assert caught.value.response.status_code == 429
+        assert caught.value.response.headers["Retry-After"] == "7"
+    assert workspace.web().auth_test()["ok"]
+    assert post(workspace)["ok"]
+
+
+def test_a_delayed_answer_comes_late(workspace: RunningWorkspace) -> None:
+    workspace.client.fault(Fault(kind="delay", seconds=0.2))
+    post(workspace)
+    entry = workspace.client.record(kind="call")[-1]
+    assert entry["seconds"] >= 0.2
+    assert entry["fault"] == "delay"
+
+
+def test_faults_can_be_called_off(workspace: RunningWorkspace) -> None:
+    workspace.client.fault(Fault(kind="api_error", times=100))
+    workspace.client.clear_faults()
+    assert post(workspace)["ok"]
+
+
+# the recorder
+
+
+def test_the_recorder_has_everything_but_the_keys(workspace: RunningWorkspace) -> None:
+    with socket_app(workspace):
+        workspace.client.command("oncall", "#incidents", "/incident")
+    post(workspace)
+    workspace.web().api_call("auth.test", params={"token": workspace.keys.bot_token})
+    entries = workspace.client.record()
+    assert [(entry["kind"], entry["name"]) for entry in entries] == [
+        ("call", "apps.connections.open"),
+        ("delivery", "slash_commands"),
+        ("call", "chat.postMessage"),
+        ("call", "auth.test"),
+    ]
+    assert [entry["number"] for entry in entries] == [1, 2, 3, 4]
+    text = orjson.dumps(entries).decode()
+    assert workspace.keys.bot_token not in text
+    assert workspace.keys.app_token not in text
+    assert workspace.keys.signing_secret not in text
+    assert workspace.client.record(after=3) == entries[3:]
