@@ -29,6 +29,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 SEPARATOR = "\0"
+_LONG_SHAPE, _LONG_WORD = 1000, 200  # bytes and characters: what is longer hardly ever comes again
 _ONE_DIGIT = bytes.maketrans(b"123456789", b"000000000")
 _RUNS = (b"00000", b"000", b"00")
 
@@ -37,7 +38,7 @@ _X = "[0A-Fa-f]"
 _DECIMAL = r"0(?:\.0)?"
 _MASKS: tuple[tuple[str, str], ...] = (
     ("URL", r"[A-Za-z][A-Za-z0+.-]{1,15}://[^\s\"'<>]+"),
-    ("EMAIL", r"[A-Za-z0._%+-]{1,64}@[A-Za-z0-]{1,63}(?:\.[A-Za-z0-]{1,63}){1,8}"),
+    ("EMAIL", r"(?<![A-Za-z0._%+-])[A-Za-z0._%+-]{1,64}@[A-Za-z0-]{1,63}(?:\.[A-Za-z0-]{1,63}){1,8}"),
     ("UUID", rf"{_HEAD}(?=[A-Fa-f-]*0){_X}{{1,8}}(?:-{_X}{{1,4}}){{3}}-{_X}{{1,12}}{_TAIL}"),
     ("MAC", rf"{_HEAD}(?=[A-Fa-f:-]*0){_X}{{1,2}}(?:[:-]{_X}{{1,2}}){{5}}{_TAIL}"),
     (
@@ -140,11 +141,11 @@ def mask_word(word: str) -> str:
 class Masker:
     """Masks batches of lines; one per process is enough, and it may be shared by every miner of a thread.
 
-    `known_shapes` and `known_words` bound the two caches. Cost: about 0.2 us for a line of a known shape, a
-    few us for a new shape of known words.
+    `known_shapes` and `known_words` bound the two caches; what is very long is not remembered. Cost: about
+    0.2 us for a line of a known shape, a few us for a new shape of known words.
     """
 
-    def __init__(self, known_shapes: int = 65_536, known_words: int = 65_536) -> None:
+    def __init__(self, known_shapes: int = 32_768, known_words: int = 32_768) -> None:
         self._shapes = Recent[bytes, str](known_shapes)
         self._words = Recent[str, str](known_words)
 
@@ -165,8 +166,10 @@ class Masker:
                 safe = self._words.get(word)
                 if safe is None:
                     safe = mask_word(word)
-                    self._words.put(word, safe)
+                    if len(word) <= _LONG_WORD:
+                        self._words.put(word, safe)
                 words.append(safe)
             masked = " ".join(words)
-            self._shapes.put(shape, masked)
+            if len(shape) <= _LONG_SHAPE:
+                self._shapes.put(shape, masked)
         return masked

@@ -1,4 +1,4 @@
-"""Settings of the template miner; `bot/config.py` shows them as `[templates]`."""
+"""Settings of the template miner; `bot/config.py` shows them as `[stream.templates]`."""
 
 from __future__ import annotations
 

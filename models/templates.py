@@ -180,18 +180,21 @@ class TemplateMiner:
 
     def changed(self) -> list[MinedTemplate]:
         """Return the templates that are new, or whose words, samples or `distinct` changed since."""
-        out = []
-        for template_id in self._changed:
-            if (mined := self._mined.get(template_id)) is not None:
-                shown, distinct = mined.shown(), len(mined.seen)
-                out.append(MinedTemplate(template_id, shown, mined.size, distinct, tuple(mined.samples)))
-        self._changed.clear()
-        return out
+        return [mined for template_id in self.changed_ids() if (mined := self.mined(template_id)) is not None]
 
-    def template(self, template_id: str) -> str | None:
-        """Return the words of one template as `changed` gives them; None if it was forgotten."""
+    def changed_ids(self) -> list[str]:
+        """Return the ids of what `changed` would, in the order of first change; some may be forgotten
+        already."""
+        ids = list(self._changed)
+        self._changed.clear()
+        return ids
+
+    def mined(self, template_id: str) -> MinedTemplate | None:
+        """Return one template as it is now; None if it was forgotten."""
         mined = self._mined.get(template_id)
-        return None if mined is None else mined.shown()
+        if mined is None:
+            return None
+        return MinedTemplate(template_id, mined.shown(), mined.size, len(mined.seen), tuple(mined.samples))
 
     def dump(self) -> bytes:
         """Return the whole state as bytes that nothing changes afterwards. They hold raw text."""

@@ -37,6 +37,11 @@ class FlowSettings(BaseModel):
         le=10_000,
         description="Services in each of the 64 shards; the one quiet for longest is forgotten first",
     )
+    patterns_per_block: int = Field(
+        default=100,
+        ge=1,
+        description="New or changed templates of a service that one block reports; others follow with the next",
+    )
     faults_per_minute: int = Field(
         default=100,
         ge=1,

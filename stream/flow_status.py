@@ -6,6 +6,7 @@ a stream that died or waits for the command center.
 
 from __future__ import annotations
 
+import logging
 import os
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +15,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from models.clock import Clock
 from storage.layout import Layout
+
+LOG = logging.getLogger(__name__)
 
 
 class FlowStatus(BaseModel):
@@ -76,7 +79,7 @@ class Progress:
         )
 
     def write(self, state: str | None = None) -> None:
-        """Write the file if a second has passed or the state is another. Raises OSError."""
+        """Write the file if a second has passed or the state is another; a full disk does not end the flow."""
         now, changed = self._clock(), state is not None and state != self.state
         if state is not None:
             self.state = state
@@ -84,11 +87,17 @@ class Progress:
         if self._path is None or not (due or changed):
             return
         self._written_at = now
-        beside = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        try:
+            self._write(self._path)
+        except OSError as error:
+            LOG.warning("stream: the status could not be written (errno %d)", error.errno or 0)
+
+    def _write(self, path: Path) -> None:
+        beside = path.with_name(f".{path.name}.{os.getpid()}")
         handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(self.current().model_dump_json())
-        beside.replace(self._path)
+        beside.replace(path)
 
 
 def status_path(layout: Layout) -> Path:

@@ -30,7 +30,7 @@ from models.levels import Level
 from models.masking import Masker, Recent
 from models.sanitizer import SafeText
 from models.sanitizer.gate import Gate
-from models.templates import MinedTemplate, TemplateMiner
+from models.templates import TemplateMiner
 from storage.facts import MinuteCount, ServiceTraffic, Signal, SignalKind
 from storage.records import ErrorEvent, ErrorPattern
 from stream.fields import Lines
@@ -72,6 +72,15 @@ class ServiceFacts:
     errors: list[ErrorEvent] = field(default_factory=list)
     signals: list[Signal] = field(default_factory=list)
     late: int = 0
+
+    def add(self, other: ServiceFacts) -> None:
+        """Put what another service, or a tick, said behind it."""
+        self.counts += other.counts
+        self.traffic += other.traffic
+        self.patterns += other.patterns
+        self.errors += other.errors
+        self.signals += other.signals
+        self.late += other.late
 
 
 @dataclass(slots=True)
@@ -119,6 +128,8 @@ class ServiceState:
         self._newest_ns: int | None = None  # newest time of a line, never ahead of its receipt
         self._heard_ns = 0  # receive time of the newest block with lines
         self._watermark_ns = 0
+        # Templates whose report waits for its turn: level, first and last time, as far as they are to be told.
+        self._pending: dict[str, tuple[int, int, int]] = {}
         self._packed_templates: bytes | None = None
 
     @property
@@ -138,7 +149,8 @@ class ServiceState:
                 service=self.safe_name, lines=len(ids), errors=len(errors), last_ts=moment(max(lines.ts))
             )
         )
-        facts.patterns = self._patterns(self._miner.changed(), lines, ids)
+        self._await_report(lines, ids)
+        facts.patterns = self._patterns()
         facts.errors = [
             ErrorEvent(
                 ts=moment(first),
@@ -164,20 +176,21 @@ class ServiceState:
         self._move_on(self._newest_ns)
         return facts
 
-    def tick(self, block: int, received_ns: int) -> list[Signal]:
-        """Let time go on: windows close, and a service that is silent is reported."""
+    def tick(self, block: int, received_ns: int) -> ServiceFacts:
+        """Let time go on: windows close, what waits is reported, and so is a silence."""
+        facts = ServiceFacts(patterns=self._patterns())
         if self._newest_ns is None:
-            return []
+            return facts
         self._move_on(self._newest_ns + max(0, received_ns - self._heard_ns))
         quiet = self._silence.tick(received_ns)
         if quiet is None:
-            return []
+            return facts
         evidence: dict[str, int | float | str] = {
             "quiet_s": round(quiet.quiet_s, 1),
             "usual_s": round(quiet.usual_s, 1),
             "limit_s": round(quiet.limit_s, 1),
         }
-        return [
+        facts.signals.append(
             Signal(
                 id=self._signal_id(SignalKind.SILENCE, "", block),
                 kind=SignalKind.SILENCE,
@@ -188,7 +201,8 @@ class ServiceState:
                 threshold=self._silence.threshold,
                 evidence=evidence,
             )
-        ]
+        )
+        return facts
 
     # -- what one block says ------------------------------------------------------------------------------------
 
@@ -218,30 +232,39 @@ class ServiceState:
                     errors.add(at, host, level, template_id, slot_of(min(at, received_ns)))
         return errors
 
-    def _patterns(self, changed: list[MinedTemplate], lines: Lines, ids: list[str]) -> list[ErrorPattern]:
-        if not changed:
-            return []
-        seen: dict[str, tuple[int, int, int]] = {}
-        wanted = {mined.template_id for mined in changed}
+    def _await_report(self, lines: Lines, ids: list[str]) -> None:
+        """Note level and times of the templates that changed, and of those that wait already."""
+        pending = self._pending
+        wanted = pending.keys() | self._miner.changed_ids()
+        if wanted.isdisjoint(ids):
+            return
         for template_id, at, level in zip(ids, lines.ts, lines.level, strict=True):
             if template_id in wanted:
-                first, last, highest = seen.get(template_id, (at, at, level))
-                seen[template_id] = (min(first, at), max(last, at), max(highest, level))
-        gate = self._tools.gate
-        return [
-            ErrorPattern(
-                template_id=mined.template_id,
-                service=self.safe_name,
-                template=gate.template(mined.template),
-                level=_LEVELS[seen[mined.template_id][2]],
-                first_seen=moment(seen[mined.template_id][0]),
-                last_seen=moment(seen[mined.template_id][1]),
-                distinct_parameters=mined.distinct,
-                samples=tuple(gate.text(sample) for sample in mined.samples),
+                highest, first, last = pending.get(template_id, (level, at, at))
+                pending[template_id] = (max(highest, level), min(first, at), max(last, at))
+
+    def _patterns(self) -> list[ErrorPattern]:
+        """Report what waits, the oldest first, up to the limit: the gate takes its time over each."""
+        gate, out = self._tools.gate, list[ErrorPattern]()
+        while self._pending and len(out) < self._tools.settings.patterns_per_block:
+            template_id = next(iter(self._pending))
+            level, first, last = self._pending.pop(template_id)
+            mined = self._miner.mined(template_id)
+            if mined is None:  # forgotten before its turn came
+                continue
+            out.append(
+                ErrorPattern(
+                    template_id=template_id,
+                    service=self.safe_name,
+                    template=gate.template(mined.template),
+                    level=_LEVELS[level],
+                    first_seen=moment(first),
+                    last_seen=moment(last),
+                    distinct_parameters=mined.distinct,
+                    samples=tuple(gate.text(sample) for sample in mined.samples),
+                )
             )
-            for mined in changed
-            if mined.template_id in seen
-        ]
+        return out
 
     # -- detectors ----------------------------------------------------------------------------------------------
 
@@ -316,14 +339,14 @@ class ServiceState:
         threshold: float,
         evidence: dict[str, int | float],
     ) -> Signal:
-        template = self._miner.template(template_id)
+        mined = self._miner.mined(template_id)
         return Signal(
             id=self._signal_id(kind, template_id, block),
             kind=kind,
             service=self.safe_name,
             host=None if host is None else self._tools.host(host),
             template_id=template_id,
-            template=None if template is None else self._tools.gate.template(template),
+            template=None if mined is None else self._tools.gate.template(mined.template),
             level=_LEVELS[level],
             at=moment(at),
             seen_at=moment(received_ns),
@@ -349,6 +372,7 @@ class ServiceState:
             self._packed_templates = zstandard.ZstdCompressor(level=1).compress(self._miner.dump())
         rest = pickle.dumps(
             (
+                self._pending,
                 self._novelty,
                 self._bursts,
                 self._silence,
@@ -387,6 +411,7 @@ class ServiceState:
         )
         # The bytes are our own: they come out of a seal that authenticates them.
         (
+            service._pending,
             service._novelty,
             service._bursts,
             service._silence,

@@ -68,21 +68,18 @@ class Shard:
                 self._keep_aside(item, place, lines, error)
                 quarantined += 1
                 continue
-            facts.counts += found.counts
-            facts.traffic += found.traffic
-            facts.patterns += found.patterns
-            facts.errors += found.errors
-            facts.signals += found.signals
-            facts.late += found.late
+            facts.add(found)
         if item.tick:
             for name in list(self._services):
                 try:
                     with guarded("letting time go on for a service"):
-                        facts.signals += self._services[name].tick(item.block, item.received_ns)
+                        ticked = self._services[name].tick(item.block, item.received_ns)
                 except MaydayError as error:
                     del self._services[name]
                     self._faults.add(item.received_ns, error)
-        if not (facts.traffic or facts.signals or quarantined):
+                else:
+                    facts.add(ticked)
+        if not (facts.traffic or facts.patterns or facts.signals or quarantined):
             return None
         return BlockFacts(
             shard=self.number,

@@ -482,6 +482,15 @@ def test_a_recovery_store_that_was_half_made_is_made_again(tmp_path: Path) -> No
     assert not (tmp_path / "recovery" / "flow.new").exists()
 
 
+def test_a_status_that_cannot_be_written_does_not_end_the_flow(tmp_path: Path) -> None:
+    progress = Progress(tmp_path / "gone" / "stream.json", FrozenClock(datetime.fromtimestamp(NOW, UTC)))
+    progress.write()
+    progress.lines = 7
+    (tmp_path / "gone").mkdir()
+    progress.write("stopped")
+    assert json.loads((tmp_path / "gone" / "stream.json").read_text())["lines"] == 7
+
+
 # -- delivery ---------------------------------------------------------------------------------------------------
 
 

@@ -159,6 +159,27 @@ def test_every_template_is_told_with_its_samples_past_the_gate() -> None:
     assert {count.template_id for count in facts.counts} == {pattern.template_id}
 
 
+def test_many_new_templates_at_once_are_told_over_several_blocks_and_ticks() -> None:
+    words = [f"{a}{b}" for a in "abcdefghij" for b in "klmnopqrst"]
+    records = [line("api", f"{word} {word}{word} {word}x", NOW) for word in words]
+    again = [line("api", f"{words[-1]} {words[-1] * 2} {words[-1]}x", NOW + 5, level="ERROR")]
+    blocks = [
+        block(0, [message(records, seconds(NOW))]),
+        block(1, [message(again, seconds(NOW + 5))]),
+        *(block(2 + i, [tick(seconds(NOW + 6 + i))]) for i in range(4)),
+    ]
+    facts = collected(blocks, patterns_per_block=30)
+    assert [len(report.patterns) for report in facts] == [30, 30, 30, 10]
+    patterns = {pattern.template_id: pattern for report in facts for pattern in report.patterns}
+    assert patterns.keys() == {count.template_id for report in facts for count in report.counts}
+    last = patterns[facts[1].counts[0].template_id]
+    assert (last.level, last.first_seen.timestamp(), last.last_seen.timestamp()) == (
+        Level.ERROR,
+        NOW,
+        NOW + 5,
+    )
+
+
 # -- shards -----------------------------------------------------------------------------------------------------
 
 
