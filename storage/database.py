@@ -180,6 +180,11 @@ class Database:
         }
 
     @property
+    def changes(self) -> int:
+        """Commits since the database was opened."""
+        return self._changes
+
+    @property
     def healthy(self) -> bool:
         """Whether the writer runs and a read answers."""
         if not self._writer.alive:

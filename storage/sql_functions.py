@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-OPERATORS: Final = frozenset(
-    "+ - * / // % ** ^ & | ~ << >> || !__postfix ~~ !~~ ~~* !~~* ~~~ ^@ @> <@ && -> ->> [] not".split()
-)
+_OPERATORS = "+ - * / // % ** ^ & | ~ << >> || !__postfix ~~ !~~ ~~* !~~* ~~~ ^@ @> <@ && -> ->> [] not"
 CONCATENATIONS: Final = frozenset({"||", "concat"})  # each can double a value: only so many in one query
 TABLE_FUNCTIONS: Final = frozenset({"range", "generate_series", "unnest"})
 
@@ -51,6 +49,6 @@ max max_by mean median min min_by mode nth_value ntile percent_rank quantile qua
 rank_dense regr_avgx regr_avgy regr_count regr_intercept regr_r2 regr_slope row_number skewness stddev stddev_pop
 stddev_samp string_agg sum var_pop var_samp variance wavg weighted_avg
 """
-ALLOWED: Final = OPERATORS.union(
-    *(words.split() for words in (_NUMBERS, _TEXTS, _TIMES, _NESTED, _AGGREGATES))
+ALLOWED: Final = frozenset(
+    word for words in (_OPERATORS, _NUMBERS, _TEXTS, _TIMES, _NESTED, _AGGREGATES) for word in words.split()
 )
