@@ -53,7 +53,8 @@ class CorrelationSettings(_Settings):
     )
     flap_window: Seconds = Field(default=3600, description="They must fall within this time")
     flap_gap: Seconds = Field(
-        default=60, description="A return is a signal at least this long after the one before"
+        default=180,
+        description="A return is a signal at least this long after the one before; bursts report every minute",
     )
 
 

@@ -5,12 +5,15 @@ whose clock is wrong by more than the window opens an incident of its own: too m
 
 The order in which a home is looked for, first hit wins:
 
-1. an open incident that has seen this very signal before (same service, kind and template), however long ago;
-2. an open incident near in time that already has signals of this service; 3. an incident that was resolved a
-moment ago: an echo of what is over joins it and reopens nothing, a signal of one of its services within the
-quiet time reopens it; 4. an open incident near in time whose supposed root calls this service or is called by
-it, over a few calls; 5. an open incident near in time, where both burst and share a callee (or where no calls
-are known).
+1. an open incident near in time that has seen this very signal (same service, kind and template), or this
+service; 2. an incident that was resolved a moment ago: an echo of what is over joins it and reopens
+nothing, a signal of one of
+   its services within the quiet time reopens it;
+3. an open incident near in time whose supposed root calls this service or is called by it, over a few
+calls; 4. an open incident near in time, where both burst and share a callee (or where no calls are known);
+5. an open incident that has seen this very signal, however long ago. It has come back: it is counted there,
+and draws
+   nothing else in, so that an old incident nobody closed does not swallow new trouble.
 
 What finds no home opens an incident if it is strong; else it is held, and tried again while the window lasts:
 more lines of it, or a second weak signal beside it, make it one. Harmless levels are ignored.
@@ -32,6 +35,7 @@ from storage.facts import Signal, SignalKind
 from storage.records import IncidentStatus
 
 Fingerprint = tuple[str, SignalKind, str | None]
+CAME_BACK = "came_back"  # reason of a decision: the same signal after a long pause
 
 
 class Verdict(StrEnum):
@@ -57,13 +61,15 @@ class Candidate(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """What one incident has seen of one fingerprint."""
+    """What one incident has seen of one fingerprint. `lively_at` is the last time that was not a mere
+    coming back."""
 
     service: str
     kind: SignalKind
     template_id: str | None
     first_at: datetime
     last_at: datetime
+    lively_at: datetime
     score: float
 
     @property
@@ -92,7 +98,7 @@ class Known:
 
     @property
     def last_at(self) -> datetime:
-        return max((mark.last_at for mark in self.marks.values()), default=self.since)
+        return max((mark.lively_at for mark in self.marks.values()), default=self.since)
 
     def root(self, graph: ServiceGraph) -> str | None:
         """Return the service that is supposed to be the cause; None while no service is known."""
@@ -101,13 +107,14 @@ class Known:
             first[mark.service] = min(first.get(mark.service, mark.first_at), mark.first_at)
         return root_of(first, graph) if first else None
 
-    def having(self, found: Candidate, *, reopened: bool = False) -> Known:
+    def having(self, found: Candidate, *, reopened: bool = False, came_back: bool = False) -> Known:
         """Return what is known once `found` has joined."""
         signal, old = found.signal, self.marks.get(found.fingerprint)
         mark = Mark(
             *found.fingerprint,
             min(signal.at, old.first_at) if old else signal.at,
             max(signal.at, old.last_at) if old else signal.at,
+            (old.lively_at if came_back else max(signal.at, old.lively_at)) if old else signal.at,
             max(signal.score, old.score) if old else signal.score,
         )
         return replace(
@@ -214,7 +221,9 @@ class _Round:
             homes = [each for each in self._known.values() if fits(each)]
             if homes:
                 home = max(homes, key=lambda each: (each.last_at, each.id))
-                self._known[home.id] = home.having(found, reopened=verdict is Verdict.REOPENED)
+                self._known[home.id] = home.having(
+                    found, reopened=verdict is Verdict.REOPENED, came_back=reason == CAME_BACK
+                )
                 self._made.append(Decision(found, verdict, home.id, reason))
                 return True
         return False
@@ -260,7 +269,10 @@ class _Round:
             }
             return any(self._siblings(service, other) for other in beside)
 
-        yield Verdict.JOINED, "seen_before", lambda each: each.open and found.fingerprint in each.marks
+        def seen(each: Known) -> bool:
+            return each.open and found.fingerprint in each.marks
+
+        yield Verdict.JOINED, "seen_before", lambda each: seen(each) and near(each)
         yield (
             Verdict.JOINED,
             "same_service",
@@ -271,6 +283,7 @@ class _Round:
         if strong(found, settings):
             yield Verdict.JOINED, "on_the_call_path", lambda each: each.open and near(each) and related(each)
             yield Verdict.JOINED, "burst_together", bursts_beside
+        yield Verdict.JOINED, CAME_BACK, seen
 
     def _bursts(self, kind: SignalKind, score: float) -> bool:
         return kind is not SignalKind.SILENCE and score >= self._settings.strong_score

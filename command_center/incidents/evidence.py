@@ -68,6 +68,7 @@ class Trace:
     distinct: int
     first_at: datetime
     last_at: datetime
+    lively_at: datetime
     score: float
     lines: int
     times: int
@@ -75,7 +76,15 @@ class Trace:
 
     @property
     def mark(self) -> Mark:
-        return Mark(str(self.service), self.kind, self.template_id, self.first_at, self.last_at, self.score)
+        return Mark(
+            str(self.service),
+            self.kind,
+            self.template_id,
+            self.first_at,
+            self.last_at,
+            self.lively_at,
+            self.score,
+        )
 
     @property
     def sentence(self) -> SafeText:
@@ -176,7 +185,8 @@ def traces(reader: Reader, incident_ids: Iterable[str]) -> dict[str, list[Trace]
         tuple(row[:4]): row[4:]
         for row in reader.execute(
             """SELECT incident_id, service, kind, template_id,
-                      min(ts), max(ts), max(score), max("lines"), count(*)
+                      min(ts), max(ts), coalesce(max(ts) FILTER (reason <> 'came_back'), min(ts)),
+                      max(score), max("lines"), count(*)
                FROM signal WHERE incident_id IN (SELECT unnest(?::VARCHAR[]))
                GROUP BY incident_id, service, kind, template_id""",
             [ids],
@@ -191,7 +201,7 @@ def traces(reader: Reader, incident_ids: Iterable[str]) -> dict[str, list[Trace]
     patterns = patterns_of(reader, [row.template_id for row in newest if row.template_id])
     found: dict[str, list[Trace]] = {}
     for row in newest:
-        first_at, last_at, score, lines, times = figures[
+        first_at, last_at, lively_at, score, lines, times = figures[
             row.incident_id, str(row.service), row.kind.value, row.template_id
         ]
         pattern = patterns.get(row.template_id or "")
@@ -204,6 +214,7 @@ def traces(reader: Reader, incident_ids: Iterable[str]) -> dict[str, list[Trace]
                 distinct=pattern.distinct_parameters if pattern else 0,
                 first_at=first_at,
                 last_at=last_at,
+                lively_at=lively_at,
                 score=score,
                 lines=lines,
                 times=times,

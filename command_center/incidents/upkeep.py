@@ -142,14 +142,15 @@ class Upkeep:
     def _repaint(self, tx: Transaction, incident: Incident, seen: Picture) -> Incident:
         """Return `incident` with what its signals now say, and enter what is news. A person's words stay."""
         own = incident.opened_by == STREAM
+        flapping = incident.category == FLAPPING
         affected = tuple(dict.fromkeys((*(name for name in incident.affected_services), *seen.affected)))
         painted = amended(
             incident,
             root_service=seen.root,
             affected_services=affected,
-            category=incident.category if incident.category == FLAPPING else seen.category,
+            category=FLAPPING if flapping else seen.category,
             service=seen.affected[0] if incident.service == wording.NOBODY else incident.service,
-            title=seen.title if own else incident.title,
+            title=seen.title if own and not flapping else incident.title,
             summary=seen.summary if own or incident.summary is None else incident.summary,
         )
         change = self._suspect(tx, seen.root, affected, painted.fault_at or seen.fault_at)
@@ -207,7 +208,11 @@ class Upkeep:
             ),
             returns=returns,
         )
-        return amended(incident, category=FLAPPING) if incident.category == UNKNOWN else incident
+        if incident.category != UNKNOWN or incident.opened_by != STREAM:
+            return incident
+        root = incident.root_service or incident.service
+        others = sum(name != root for name in incident.affected_services)
+        return amended(incident, category=FLAPPING, title=wording.title(FLAPPING, root, others))
 
     def _tell(self, tx: Transaction, incident_id: str, at: datetime, trace: Trace) -> None:
         repeats = phrase("{} ({} times so far)", trace.sentence, trace.times)

@@ -106,7 +106,22 @@ def test_far_apart_in_time_are_two_incidents_even_on_one_call_path() -> None:
 
 def test_the_very_same_signal_joins_its_open_incident_however_late() -> None:
     decisions = decide(signal("billing", 50_000), known=(known(signal("billing", 0)),))
-    assert [(each.verdict, each.reason) for each in decisions] == [(Verdict.JOINED, "seen_before")]
+    assert [(each.verdict, each.reason) for each in decisions] == [(Verdict.JOINED, "came_back")]
+
+
+def test_an_old_open_incident_does_not_swallow_new_trouble_when_its_signal_comes_back() -> None:
+    old = known(signal("billing", 0))
+    decisions = decide(signal("billing", 5000), signal("api-gateway", 5010), known=(old,))
+    assert verdicts(decisions) == [
+        ("billing", Verdict.JOINED, "INC-1"),
+        ("api-gateway", Verdict.OPENED, "new-1"),
+    ]
+    again = decide(
+        signal("billing", 5020, template="other"),
+        signal("api-gateway", 5010),
+        known=(old.having(found(signal("billing", 5000)), came_back=True),),
+    )
+    assert {each.incident for each in again} == {"new-1"}
 
 
 @pytest.mark.parametrize(

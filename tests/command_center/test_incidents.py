@@ -165,6 +165,16 @@ def test_repeats_without_a_pause_are_one_long_burst_and_no_flapping(rig: Rig) ->
     assert kinds(rig) == ["opened", "signal", "signal"]
 
 
+def test_trouble_beside_an_old_open_incident_is_an_incident_of_its_own(rig: Rig) -> None:
+    rig.see(signal("billing", 0))
+    rig.see(signal("billing", 5000))
+    rig.see(signal("api-gateway", 5010))
+    rig.restart()
+    rig.see(signal("billing", 5020, template="other"))
+    counts = {each.id: each.signal_count for each in rig.center.incidents("all", None)}
+    assert counts == {"INC-1": 2, "INC-2": 2}
+
+
 def test_severity_rises_with_the_traffic_in_error_even_without_a_new_signal(rig: Rig) -> None:
     rig.see(signal("billing", 0, count=10), traffic={"billing": (1000, 10)})
     assert only(rig).severity is Severity.SEV4
