@@ -232,7 +232,7 @@ def test_after_closing_no_log_is_left_and_nothing_is_answered(
         database.read(lambda reader: reader.execute("SELECT 1"))
 
 
-def test_files_are_readable_by_their_owner_alone(
+def test_every_directory_with_files_is_open_to_its_owner_alone(
     database: Database, layout: Layout, declare: Declare
 ) -> None:
     database.write(declare)
