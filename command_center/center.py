@@ -189,10 +189,12 @@ class CommandCenter:
         return list(concerned)
 
     def _shown(self, operator_id: str) -> SafeText:
-        """Return an operator's name for others to read: as configured if it passes the gate, else the id."""
+        """Return an operator's name for others to read: as configured, or the id, whichever passes the gate."""
         operator = self._directory.by_id(operator_id)
-        name = None if operator is None else self._gate.text(operator.name)
-        return self._gate.name(operator_id) if name is None or "<" in name else name
+        for name in ([] if operator is None else [operator.name]) + [operator_id]:
+            if (shown := self._gate.text(name)) == name:
+                return shown
+        return phrase("somebody else")
 
     def _tell(self, incidents: Sequence[str]) -> None:
         for incident in incidents:
