@@ -32,9 +32,9 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from command_center.access.operators import Directory, Operator, Permission, may
-from command_center.actions import ACTION, Action, ListIncidents, ShowIncident
+from command_center.actions import ACTION, Action
+from command_center.incidents.desk import Outcome
 from models.errors import BadInput, Guarded, MaydayError
-from models.sanitizer import SafeText
 from storage.client import ARROW
 from storage.database import Database
 from storage.errors import (
@@ -46,7 +46,6 @@ from storage.errors import (
 )
 from storage.facts import Applied, BlockFacts
 from storage.layout import Layout
-from storage.records import Incident, IncidentEvent
 from storage.wire import MAX_BYTES, Admission, unpack
 
 T = TypeVar("T")
@@ -57,28 +56,12 @@ _PEER = struct.Struct("3i")  # pid, uid, gid
 _log = logging.getLogger(__name__)
 
 
-class Outcome(Protocol):
-    """What became of an action."""
-
-    @property
-    def ok(self) -> bool: ...
-    @property
-    def message(self) -> SafeText: ...
-    @property
-    def incident(self) -> Incident | None: ...
-    @property
-    def reasons(self) -> tuple[str, ...]: ...
-
-
 class Center(Protocol):
     """What the socket needs of the command center."""
 
     def apply(self, facts: Sequence[BlockFacts]) -> Applied: ...
-    def perform(self, action: Action, actor: Operator, *, cause: str) -> Outcome: ...
+    def perform(self, action: Action, actor: Operator | None, *, cause: str) -> Outcome: ...
     def refuse(self, cause: str, reason: str, who: str) -> None: ...
-    def incidents(self, which: str, actor: Operator) -> Sequence[Incident]: ...
-    def incident(self, id: str) -> Incident | None: ...
-    def timeline(self, id: str) -> Sequence[IncidentEvent]: ...
 
 
 class Query(BaseModel):
@@ -110,7 +93,8 @@ class StoreService:
         self._reports[name] = value
 
     def start(self) -> None:
-        """Bind the socket and serve; returns when it accepts. Raises `DatabaseBusy` when another one answers."""
+        """Bind the socket and serve; returns when it accepts. Raises `DatabaseBusy` when another one
+        answers."""
         bound = bind_socket(self._layout.socket)
         ready: Future[None] = Future()
         self._thread = threading.Thread(
@@ -170,39 +154,8 @@ class StoreService:
     async def _perform(self, request: web.Request) -> web.Response:
         operator = await self._operator(request, "perform")
         action = _action(await _body(request, SMALL), self._gate)
-        if isinstance(action, ListIncidents | ShowIncident):
-            decision = may(operator, Permission.READ)
-            if not decision.allowed:
-                await self._refuse("perform", decision.reasons[0], peer_uid(request))
-            return web.json_response(await self._aside(lambda: self._read(action, operator)))
         outcome = await self._aside(lambda: self._center.perform(action, operator, cause="cli"))
         return web.json_response(_outcome(outcome))
-
-    def _read(self, action: ListIncidents | ShowIncident, operator: Operator) -> dict[str, Any]:
-        if isinstance(action, ListIncidents):
-            found = self._center.incidents(action.which, operator)
-            return {
-                "ok": True,
-                "message": f"{len(found)} incidents",
-                "reasons": [],
-                "incident": None,
-                "incidents": [incident.model_dump(mode="json") for incident in found],
-            }
-        incident = self._center.incident(action.incident)
-        if incident is None:
-            return {
-                "ok": False,
-                "message": f"There is no incident {action.incident}.",
-                "reasons": ["unknown_incident"],
-                "incident": None,
-            }
-        return {
-            "ok": True,
-            "message": f"{incident.id} SEV{incident.severity.value} {incident.status.value}: {incident.title}",
-            "reasons": [],
-            "incident": incident.model_dump(mode="json"),
-            "timeline": [event.model_dump(mode="json") for event in self._center.timeline(incident.id)],
-        }
 
     async def _query(self, request: web.Request) -> web.Response:
         operator = await self._operator(request, "query")
@@ -355,6 +308,9 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
         "message": str(outcome.message),
         "reasons": list(outcome.reasons),
         "incident": outcome.incident.model_dump(mode="json") if outcome.incident else None,
+        "marker": outcome.marker.model_dump(mode="json") if outcome.marker else None,
+        "incidents": [incident.model_dump(mode="json") for incident in outcome.incidents],
+        "timeline": [event.model_dump(mode="json") for event in outcome.timeline],
     }
 
 
@@ -379,7 +335,8 @@ _STATUS: Mapping[type[MaydayError], int] = {
 async def _refusals(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Turn every failure into JSON; of a foreign one only the class is told, because its text may quote data."""
+    """Turn every failure into JSON; of a foreign one only the class is told, because its text may quote
+    data."""
     try:
         return await handler(request)
     except MaydayError as error:

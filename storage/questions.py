@@ -256,7 +256,7 @@ ORDER BY last_time DESC""",
         "What was refused to whom in the last 30 days, and why?",
         """SELECT ts, actor, action, data
 FROM audit_log
-WHERE ts > now() - INTERVAL 30 DAY AND (action LIKE '%refuse%' OR action LIKE '%denied%')
+WHERE ts > now() - INTERVAL 30 DAY AND action = 'refused'
 ORDER BY ts DESC
 LIMIT 100""",
     ),
