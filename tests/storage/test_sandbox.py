@@ -19,7 +19,7 @@ from storage.sandbox import MAX_SQL
 from storage.seal import KeyRing
 from storage.settings import StorageSettings
 
-ENDLESS = "SELECT sum(a.range * d.range) FROM range(9999) a, range(9999) b, range(9999) c, range(9999) d"
+ENDLESS = "SELECT sum(sqrt(i)) FROM range(1000000000000) r(i)"
 LIMITS = StorageSettings(query_s=0.5, query_rows=1000, query_mb=1, query_memory_mb=64, queries_at_once=1)
 
 
