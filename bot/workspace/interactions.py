@@ -77,6 +77,9 @@ class Interactions:
         person = self.person(user)
         room = self.channel(channel, person)
         if text.startswith("/") and not text.startswith("//"):
+            if thread_ts:
+                self._notice(person, room, f"`{text.split()[0]}` is not supported in threads.")
+                return {"ok": False, "error": "not_supported_in_threads"}
             return await self._command(person, room, text)
         if room.archived or person.id not in room.members:
             raise WorkspaceRefused("this person cannot write here", hint="Archived, or not a member")

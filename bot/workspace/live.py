@@ -50,20 +50,10 @@ class Live:
         self._bump()
 
     def on_entry(self, entry: Entry) -> None:
+        entire = entry.to_wire()
         short: Json = {
             "kind": "record",
-            "entry": {
-                "number": entry.number,
-                "at": entry.at,
-                "kind": entry.kind,
-                "name": entry.name,
-                "outcome": entry.outcome,
-                "status": entry.status,
-                "seconds": entry.seconds,
-                "fault": entry.fault,
-                "attempt": entry.attempt,
-                "transport": entry.transport,
-            },
+            "entry": {key: value for key, value in entire.items() if key not in ("request", "answer")},
         }
         for page in list(self._pages):
             self._push(page, short)

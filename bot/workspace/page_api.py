@@ -107,6 +107,11 @@ def _app(app: App, connected: int) -> Json:
     }
 
 
+def _worth_showing(channel: Channel) -> bool:
+    """Direct conversations in which nothing was said yet are left out of the list."""
+    return channel.kind != "im" or bool(channel.messages or channel.ephemerals)
+
+
 class PageApi:
     """The endpoints over one workspace."""
 
@@ -154,7 +159,7 @@ class PageApi:
         channels = [
             channel.to_wire(user) | {"members": channel.members, "bookmarks": channel.bookmarks}
             for channel in state.channels.values()
-            if channel.kind == "public" or user in channel.members
+            if channel.kind == "public" or (user in channel.members and _worth_showing(channel))
         ]
         return {
             "team": {"id": TEAM_ID, "name": state.settings.name},

@@ -88,6 +88,7 @@ def post(
         if parent is None or parent.is_reply:
             raise SlackError("thread_not_found")
         message.thread_ts = parent.thread_ts = thread_ts
+        message.subtype = "thread_broadcast" if broadcast else message.subtype
     shelf = channel.ephemerals if only_for else channel.messages
     shelf[message.ts] = message
     state.tell(Change("message", channel.id, only_for, message))

@@ -39,8 +39,18 @@ class Entry:
     seconds: float = 0.0
     fault: str = ""
 
+    @property
+    def detail(self) -> str:
+        """What kind of delivery it is more closely: the command, the interaction or the event."""
+        event = self.request.get("event")
+        words = (
+            self.request.get("command"),
+            event.get("type") if isinstance(event, dict) else self.request.get("type"),
+        )
+        return next((word for word in words if isinstance(word, str) and self.kind == "delivery"), "")
+
     def to_wire(self) -> Json:
-        return asdict(self)
+        return {**asdict(self), "detail": self.detail}
 
 
 class Recorder:

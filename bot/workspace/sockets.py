@@ -14,7 +14,7 @@ import orjson
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from bot.workspace.model import App, Json
-from bot.workspace.state import State
+from bot.workspace.state import Change, State
 
 TICKET_SECONDS = 30.0
 DisconnectReason = Literal["warning", "refresh_requested", "link_disabled", "too_many_websockets"]
@@ -73,14 +73,20 @@ class Sockets:
         closing = asyncio.ensure_future(connection.closing.wait())
         try:
             await socket.send_text(orjson.dumps(self._hello(app)).decode())
-            async with self._changed:
-                self._changed.notify_all()
+            await self._told(app_id)
             await asyncio.wait({reader, closing}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._connections[app_id].remove(connection)
             for task in (reader, closing):
                 task.cancel()
             await asyncio.gather(reader, closing, return_exceptions=True)
+            await self._told(app_id)
+
+    async def _told(self, app_id: str) -> None:
+        """Let everyone know that the number of connections changed."""
+        self._state.tell(Change("app", detail=app_id))
+        async with self._changed:
+            self._changed.notify_all()
 
     async def _read(self, connection: Connection) -> None:
         while True:
