@@ -84,8 +84,8 @@ ORDER BY day DESC""",
         """SELECT incident_id, count(*) AS times, max(ts) AS last_time, any_value(i.service) AS service,
   any_value(i.title) AS title
 FROM incident_event e JOIN incident i ON i.id = e.incident_id
-WHERE e.kind = 'status' AND e.data->>'from' IN ('resolved', 'closed')
-  AND e.data->>'to' NOT IN ('resolved', 'closed')
+WHERE e.kind = 'status' AND (e.data->>'from') IN ('resolved', 'closed')
+  AND (e.data->>'to') NOT IN ('resolved', 'closed')
 GROUP BY incident_id
 ORDER BY times DESC, last_time DESC""",
     ),
