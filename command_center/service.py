@@ -76,11 +76,18 @@ class StoreService:
     """Serves the socket from a thread of its own between `start` and `stop`."""
 
     def __init__(
-        self, center: Center, database: Database, directory: Directory, gate: Admission, layout: Layout
+        self,
+        center: Center,
+        database: Database,
+        directory: Directory,
+        gate: Admission,
+        layout: Layout,
+        *,
+        own_uid: int | None = None,
     ) -> None:
         self._center, self._database, self._directory = center, database, directory
         self._gate, self._layout = gate, layout
-        self._own_uid = os.getuid()
+        self._own_uid = os.getuid() if own_uid is None else own_uid
         self._started_at: datetime = database.clock()
         self._reports: dict[str, Callable[[], object]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -115,15 +122,19 @@ class StoreService:
 
     async def _serve(self, bound: socket.socket, ready: Future[None]) -> None:
         self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
-        runner = web.AppRunner(self.application(), access_log=None, shutdown_timeout=5.0)
+        runner = web.AppRunner(self.application(), access_log=None, shutdown_timeout=5.0, lingering_time=1.0)
         try:
             await runner.setup()
-            await web.SockSite(runner, bound).start()
+            site = web.SockSite(runner, bound)
+            await site.start()
         except OSError as error:
             ready.set_exception(Guarded.from_foreign(error, doing="serving the socket"))
             return
         ready.set_result(None)
         await self._end.wait()
+        await site.stop()
+        for _ in range(3):  # a connection accepted a moment ago becomes known to the runner, which closes it
+            await asyncio.sleep(0)
         await runner.cleanup()
 
     def application(self) -> web.Application:
