@@ -125,15 +125,16 @@ class StoreService:
         runner = web.AppRunner(self.application(), access_log=None, shutdown_timeout=5.0, lingering_time=1.0)
         try:
             await runner.setup()
-            site = web.SockSite(runner, bound)
-            await site.start()
+            await web.SockSite(runner, bound).start()
         except OSError as error:
             ready.set_exception(Guarded.from_foreign(error, doing="serving the socket"))
             return
         ready.set_result(None)
         await self._end.wait()
-        await site.stop()
-        for _ in range(3):  # a connection accepted a moment ago becomes known to the runner, which closes it
+        # Accept no more, then let what was accepted a moment ago attach itself: asyncio forgets a connection
+        # whose server closes in between.
+        self._loop.remove_reader(bound)
+        for _ in range(5):
             await asyncio.sleep(0)
         await runner.cleanup()
 
