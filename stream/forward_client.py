@@ -139,7 +139,8 @@ class ForwardClient:
 
     def _try(self, message: bytes, chunk: str) -> None:
         if self._socket is None:
-            self._socket = self._connect()
+            self._socket = connect(self._address, self._options)
+            self.connections += 1
         self.attempts += 1
         self._socket.sendall(message)
         if not self._options.ack:
@@ -148,45 +149,45 @@ class ForwardClient:
         if not isinstance(answer, dict) or answer.get("ack") != chunk:
             raise _Broken("the answer is not this chunk's acknowledgement")
 
-    def _connect(self) -> socket.socket:
-        options = self._options
-        connection = socket.create_connection(self._address, options.connect_seconds)
-        try:
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if options.tls is not None:
-                connection = options.tls.wrap_socket(
-                    connection, server_hostname=options.server_hostname or self._address[0]
-                )
-            connection.settimeout(options.answer_seconds)
-            if options.shared_key is not None:
-                self._shake_hands(connection, options.shared_key)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                connection.close()
-            raise
-        self.connections += 1
-        return connection
 
-    def _shake_hands(self, connection: socket.socket, key: str) -> None:
-        options = self._options
-        hello = _unpack(_read(connection), raw=True)
-        if not (
-            isinstance(hello, list) and len(hello) == 2 and hello[0] == b"HELO" and isinstance(hello[1], dict)
-        ):
-            raise _Broken("the receiver did not say HELO")
-        nonce, auth = hello[1].get(b"nonce", b""), hello[1].get(b"auth", b"")
-        salt, host = secrets.token_bytes(16), options.self_hostname.encode()
-        user = options.username.encode()
-        password = _hex(auth, user, options.password.encode()) if auth else b""
-        ping = [b"PING", host, salt, _hex(salt, host, nonce, key.encode()), user, password]
-        connection.sendall(msgpack.packb(ping, use_bin_type=False))
-        pong = _unpack(_read(connection), raw=True)
-        if not (isinstance(pong, list) and len(pong) == 5 and pong[0] == b"PONG"):
-            raise _Broken("the receiver did not answer PONG")
-        if pong[1] is not True:
-            raise Refused("the receiver refused the handshake", hint=Refused.remedy)
-        if pong[4] != _hex(salt, pong[3], nonce, key.encode()):
-            raise Refused("the receiver does not know the shared key itself", hint=Refused.remedy)
+def connect(address: tuple[str, int], options: ClientOptions) -> socket.socket:
+    """Return a connection that is ready for events: TLS and the key handshake are done.
+
+    Raises `Refused` for a wrong key, OSError for whatever else goes wrong.
+    """
+    connection = socket.create_connection(address, options.connect_seconds)
+    try:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if options.tls is not None:
+            name = options.server_hostname or address[0]
+            connection = options.tls.wrap_socket(connection, server_hostname=name)
+        connection.settimeout(options.answer_seconds)
+        if options.shared_key is not None:
+            _shake_hands(connection, options, options.shared_key)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            connection.close()
+        raise
+    return connection
+
+
+def _shake_hands(connection: socket.socket, options: ClientOptions, key: str) -> None:
+    hello = _unpack(_read(connection), raw=True)
+    if not (isinstance(hello, list) and len(hello) == 2 and hello[0] == b"HELO" and isinstance(hello[1], dict)):
+        raise _Broken("the receiver did not say HELO")
+    nonce, auth = hello[1].get(b"nonce", b""), hello[1].get(b"auth", b"")
+    salt, host = secrets.token_bytes(16), options.self_hostname.encode()
+    user = options.username.encode()
+    password = _hex(auth, user, options.password.encode()) if auth else b""
+    ping = [b"PING", host, salt, _hex(salt, host, nonce, key.encode()), user, password]
+    connection.sendall(msgpack.packb(ping, use_bin_type=False))
+    pong = _unpack(_read(connection), raw=True)
+    if not (isinstance(pong, list) and len(pong) == 5 and pong[0] == b"PONG"):
+        raise _Broken("the receiver did not answer PONG")
+    if pong[1] is not True:
+        raise Refused("the receiver refused the handshake", hint=Refused.remedy)
+    if pong[4] != _hex(salt, pong[3], nonce, key.encode()):
+        raise Refused("the receiver does not know the shared key itself", hint=Refused.remedy)
 
 
 def chunk_id(entries: bytes) -> str:

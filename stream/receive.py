@@ -31,6 +31,7 @@ from stream.receivers.secrets import read_secret
 from stream.receivers.settings import LISTENERS, ReceiveSettings
 from stream.receivers.tls import server_context
 from stream.spool import Entry, Kind, SpoolSettings, SpoolWriter
+from stream.spool.files import FileOperations
 from stream.spool.moment import nanoseconds
 
 LOG = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ def run_receiver(
     *,
     environ: Mapping[str, str] = os.environ,
     announce: Callable[[str], None] = _print,
+    files: FileOperations | None = None,
 ) -> None:
     """Receive until `stop` is set.
 
@@ -65,7 +67,7 @@ def run_receiver(
     ]
     tls = server_context(settings.tls)
     layout.prepare()
-    with SpoolWriter.open(layout.spool, ring, spool, clock) as writer:
+    with SpoolWriter.open(layout.spool, ring, spool, clock, files) as writer:
 
         def build(intake: Intake) -> list[Receiver]:
             found: list[Receiver] = []

@@ -1,7 +1,8 @@
 """Bytes in flight over all connections, and who may be read from.
 
-Above the limit reading stops, and TCP makes the clients wait. One connection goes on all the same: the one
-that has waited longest with part of a message, because otherwise many half messages could hold each other up for ever.
+Above the limit reading stops, and TCP makes the clients wait. When nothing is on its way to the disk that would free room,
+one connection goes on all the same: the one that has waited longest with part of a message, because otherwise
+many half messages could hold each other up for ever.
 So at most `limit` plus one message plus one read per connection is held.
 """
 
@@ -93,7 +94,8 @@ class Budget:
                     source.let_read(self._may_read(source))
 
     def _longest(self) -> Source | None:
-        return next(iter(self._partial), None)
+        """The one that has held part of a message longest; none while bytes on their way to the disk will free room."""
+        return None if self.pending else next(iter(self._partial), None)
 
     def _may_read(self, source: Source) -> bool:
         if not self._room and source.waits_for_room:

@@ -110,6 +110,7 @@ class ForwardLink(Link):
         whole = 0
         for message in self._framer.messages():
             whole += 1
+            self._intake.budget.hold(self, self._framer.partial)
             self._submit(message)
             if not self.open:  # refused at once: the rest comes again as well
                 return

@@ -16,9 +16,9 @@ from typing import NamedTuple
 import msgpack
 
 from stream.receivers.errors import NotForward
+from stream.receivers.msgpack_header import ARRAY, BIN, STR, header
 
-PING_BYTES = 8192  # the largest PING that is read
-_LONGEST = 1024  # of each of its fields
+_LONGEST = 1024  # bytes of each field of a PING
 
 
 class Credentials(NamedTuple):
@@ -64,34 +64,26 @@ class Handshake:
         Raises `NotForward` for anything that is no PING.
         """
         self._buffer += data
-        if self._buffer[0] not in (0x96, 0xDC, 0xDD):  # an array of six; events before the handshake are not
-            raise NotForward("no_ping")
-        unpacker = msgpack.Unpacker(
-            raw=True,
-            max_buffer_size=PING_BYTES,
-            max_array_len=6,
-            max_map_len=0,
-            max_ext_len=0,
-            max_str_len=_LONGEST,
-            max_bin_len=_LONGEST,
-        )
-        try:
-            unpacker.feed(bytes(self._buffer[:PING_BYTES]))
-            ping = unpacker.unpack()
-        except msgpack.OutOfData:
-            if len(self._buffer) >= PING_BYTES:
-                raise NotForward("no_ping") from None
+        outer = header(self._buffer, 0)
+        if outer is None:
             return None
-        except (ValueError, TypeError, msgpack.UnpackException):
-            raise NotForward("no_ping") from None
-        if not (
-            isinstance(ping, list)
-            and len(ping) == 6
-            and all(type(part) is bytes for part in ping)
-            and ping[0] == b"PING"
-        ):
+        if outer.kind != ARRAY or outer.length != 6:  # events before the handshake are none
             raise NotForward("no_ping")
-        return self._judge(*ping[1:]), bytes(self._buffer[unpacker.tell() :])
+        parts: list[bytes] = []
+        at = outer.end
+        while len(parts) < 6:
+            found = header(self._buffer, at)
+            if found is None:
+                return None
+            if found.kind not in (STR, BIN) or found.length > _LONGEST:
+                raise NotForward("no_ping")
+            at = found.end + found.length
+            if at > len(self._buffer):
+                return None
+            parts.append(bytes(self._buffer[found.end : at]))
+            if parts[0] != b"PING":
+                raise NotForward("no_ping")
+        return self._judge(*parts[1:]), bytes(self._buffer[at:])
 
     def _judge(self, host: bytes, salt: bytes, digest: bytes, username: bytes, password: bytes) -> Verdict:
         key, users, hostname = self._credentials

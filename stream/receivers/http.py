@@ -71,7 +71,7 @@ class HttpLink(Link):
         self._http = self._fresh()
         self._body = bytearray()
         self._request: tuple[Kind, str, str, dict[str, str]] | None = None
-        self._stopping = False
+        self._stopping = self._broken = False
 
     @staticmethod
     def _fresh() -> h11.Connection:
@@ -81,6 +81,8 @@ class HttpLink(Link):
         self.limit_time(self._settings.idle_seconds, "idle")
 
     def received(self, data: memoryview) -> None:
+        if self._broken:
+            return  # read to its end and dropped
         if self._http.our_state is h11.IDLE and self._http.their_state is h11.IDLE and self._limit_is_idle():
             self.limit_time(self._settings.handshake_seconds, "head")
         try:
@@ -259,13 +261,19 @@ class HttpLink(Link):
                 b"HTTP/1.1 %d Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n"
                 b"Connection: close\r\n\r\n%s" % (status, len(text), text)
             )
-        self.refuse(
+        self.blame(
             "not_http", "what it sent is no HTTP (is its output `http`, and TLS on or off on both sides?)"
         )
+        # Closing with bytes unread would reset the connection and take the answer along.
+        self._broken = True
+        self.limit_time(_DRAIN_SECONDS, "drain")
+        self.finish_sending()
 
     # -- the connection ---------------------------------------------------------------------------------------
 
     def ended(self) -> bool:
+        if self._broken:
+            return False
         if self._http.their_state in (h11.DONE, h11.MUST_CLOSE) and self._http.our_state is h11.SEND_RESPONSE:
             self._stopping = True  # half closed after a whole request: answer, then close
             return True

@@ -69,6 +69,9 @@ class Link(asyncio.BufferedProtocol, ABC):
         self.tls = transport.get_extra_info("ssl_object") is not None
         metrics = self._intake.metrics
         metrics.connections += 1
+        if self._intake.stopping:  # it was on its way in when the receiver stopped
+            transport.abort()
+            return
         if len(self._links) >= self._settings.max_connections:
             self.refuse("too_many_connections", "more connections than receive.max_connections")
             return
@@ -115,6 +118,11 @@ class Link(asyncio.BufferedProtocol, ABC):
         if self._transport is not None:
             self._transport.write(data)
 
+    def finish_sending(self) -> None:
+        """Send the end of the stream and go on reading; TLS has no half-closed connections, and nothing happens."""
+        if self._transport is not None and self._transport.can_write_eof():
+            self._transport.write_eof()
+
     def close(self) -> None:
         """Close after what was sent has left."""
         if self._transport is not None:
@@ -127,11 +135,15 @@ class Link(asyncio.BufferedProtocol, ABC):
 
     def refuse(self, code: str, sentence: str) -> None:
         """Count and log why this connection is closed, and close it."""
+        self.blame(code, sentence)
+        self.close()
+
+    def blame(self, code: str, sentence: str) -> None:
+        """Count and log what is wrong with this connection."""
         self._intake.metrics.refused[code] += 1
         self._intake.trouble(
             code, f"{self.kind}: closed a connection from {self._intake.alias(self.address)}: {sentence}"
         )
-        self.close()
 
     def want(self, reading: bool) -> None:
         """Say whether this connection itself wants to be read from now."""
