@@ -31,11 +31,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
+from bot.demo import tokens_of
 from bot.settings import SupervisorSettings
 from bot.slack.tokens import Tokens, keep_tokens
 from bot.supervisor import Supervisor, mayday_commands
 from bot.workspace.server import WorkspaceServer
+from bot.workspace.settings import WorkspaceSettings
 from examples.clinic.clinic import free_ports
+from models.clock import system_clock
 from models.errors import MaydayError
 from storage.client import StoreClient
 from storage.layout import Layout
@@ -195,7 +198,7 @@ def main() -> int:
     stop = threading.Event()
     with tempfile.TemporaryDirectory(prefix="mayday-durability-") as place:
         layout = Layout(Path(place)).prepare()
-        workspace = WorkspaceServer()
+        workspace = WorkspaceServer(WorkspaceSettings(), system_clock, random.Random(options.seed))
         workspace.start()
         port = free_ports(1)[0]
         config = layout.root / "mayday.toml"
@@ -204,9 +207,7 @@ def main() -> int:
             f'[slack]\nbase_url = "{workspace.url}/api/"\nchannel = "incidents"\n'
             f'[[operators]]\nid = "oncall"\nname = "On-call engineer"\nslack = "U0ONCALL"\nuid = {os.getuid()}\nroles = ["engineer"]\n'
         )
-        keep_tokens(
-            layout.tokens, Tokens.model_validate({"bot": workspace.bot_token, "app": workspace.app_token})
-        )
+        keep_tokens(layout.tokens, Tokens.model_validate(tokens_of(workspace)))
         supervisor = Supervisor(
             layout,
             SupervisorSettings(restart_after=0.05, healthy_after=2),

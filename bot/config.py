@@ -19,7 +19,6 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
-from stream.flow_settings import FlowSettings
 
 from bot.settings import StateSettings, SupervisorSettings
 from bot.slack.settings import SlackSettings
@@ -28,6 +27,7 @@ from command_center.settings import CenterSettings
 from models.errors import BadInput
 from storage.layout import Layout
 from stream.field_settings import FieldSettings
+from stream.flow_settings import FlowSettings
 from stream.receivers.settings import ReceiveSettings
 from stream.spool.settings import SpoolSettings
 
@@ -64,6 +64,12 @@ class Config(BaseSettings):
     )
     operators: tuple[Operator, ...] = Field(
         default=(), description="The people who may act, and what they are"
+    )
+    words: tuple[str, ...] = Field(
+        default=(), description="Harmless words of this deployment that the sanitizer may show"
+    )
+    services: tuple[str, ...] = Field(
+        default=(), description="Names of services that may be shown although they are no approved words"
     )
     slack: SlackSettings = Field(default_factory=SlackSettings, description="The Slack workspace")
     up: SupervisorSettings = Field(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import secrets
 import threading
 from collections.abc import Callable
@@ -19,10 +20,12 @@ from typing import Any
 import tomli_w
 
 from bot.settings import SupervisorSettings
+from bot.slack.cards import ACK, RESOLVE
 from bot.slack.tokens import Tokens, keep_tokens
 from bot.supervisor import Supervisor, mayday_commands
 from bot.workspace.client import WorkspaceClient
 from bot.workspace.server import WorkspaceServer
+from bot.workspace.settings import WorkspaceSettings
 from examples.clinic.clinic import BAD, GOOD, Clinic, free_ports
 from models.clock import Clock
 from models.errors import MaydayError
@@ -59,14 +62,16 @@ class Demo:
         from stream.forward_client import ForwardClient
 
         self.layout.prepare()
-        self.workspace = WorkspaceServer(port=self.workspace_port)
+        self.workspace = WorkspaceServer(
+            WorkspaceSettings(port=self.workspace_port), self.clock, random.Random()
+        )
         self.workspace.start()
         self.say(f"Workspace: {self.workspace.url}   (a stand-in for Slack on this machine)")
         port = free_ports(1)[0]
         config = self.write_config(port)
         keep_tokens(
             self.layout.tokens,
-            Tokens.model_validate({"bot": self.workspace.bot_token, "app": self.workspace.app_token}),
+            Tokens.model_validate(tokens_of(self.workspace)),
         )
         self.supervisor = Supervisor(
             self.layout,
@@ -159,38 +164,46 @@ class Demo:
         self._threads.append(thread)
 
 
+def tokens_of(workspace: WorkspaceServer) -> dict[str, str]:
+    """Return the tokens that the workspace has made for the app, as they are kept."""
+    keys = workspace.credentials
+    return {"bot": keys.bot_token, "app": keys.app_token, "signing": keys.signing_secret}
+
+
 def play(demo: Demo, *, warm_up: float = 12.0) -> dict[str, Any]:
     """Play the story and return its facts; raises `StoryFailed` if a step does not happen.
 
     Times are ISO 8601 in UTC. `card_at` is when the card stood in the channel, by the workspace's own clock.
     """
     client = WorkspaceClient(demo.workspace.url)
+    channel = next(str(each["id"]) for each in client.state()["channels"] if each["name"] == CHANNEL)
     store = StoreClient(demo.layout.socket)
     demo.say("Watching the clinic while nothing is wrong")
     demo._stop.wait(warm_up)
     fault_at = demo.fault(on=True)
     demo.say("Fault on: billing runs a release that leaks its connections")
     card = client.wait_for(
-        CHANNEL, lambda message: "INC-" in json.dumps(message.get("blocks", [])), timeout=30
+        CHANNEL, lambda message: "INC-" in json.dumps(message.get("blocks", [])), seconds=30
     )
     if card is None:
         raise StoryFailed("no incident card within 30 s of the fault", hint=StoryFailed.remedy)
     incident = _incident(store)
     demo.say(f"{incident['id']} stands in #{CHANNEL}: {incident['title']}")
-    _press(client, card, "incident_ack")
+    _press(client, channel, card, ACK)
     incident = _until(store, demo, incident["id"], "acknowledged_at")
     demo.say("Acknowledged on the card")
     demo.fault(on=False)
     _press(
         client,
-        client.wait_for(CHANNEL, lambda m: m["ts"] == card["ts"], timeout=5) or card,
-        "incident_resolve",
+        channel,
+        card,
+        RESOLVE,
     )
     incident = _until(store, demo, incident["id"], "resolved_at")
     demo.say("Release rolled back, resolved on the card")
     return {
         "incident": incident["id"],
-        "slack_channel": card["channel"],
+        "slack_channel": channel,
         "slack_ts": card["ts"],
         "pids": demo.supervisor.pids,
         "fault_at": fault_at.isoformat(),
@@ -222,5 +235,5 @@ def _until(store: StoreClient, demo: Demo, incident: str, column: str, seconds: 
     raise StoryFailed(f"{column.removesuffix('_at')} was pressed and did not happen", hint=StoryFailed.remedy)
 
 
-def _press(client: WorkspaceClient, card: dict[str, Any], action: str) -> None:
-    client.click(ONCALL, card["channel"], card["ts"], action)
+def _press(client: WorkspaceClient, channel: str, card: dict[str, Any], action: str) -> None:
+    client.click(ONCALL, channel, card["ts"], action)

@@ -10,22 +10,30 @@ import random
 import threading
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
-
-from models.sanitizer.guard import forbid_core_dumps, log_to
+from typing import TYPE_CHECKING, Any
 
 from bot.config import Config
 from models.clock import Clock
 from models.sanitizer.gate import Gate
+from models.sanitizer.guard import forbid_core_dumps, log_to
 from models.sanitizer.vocabulary import Vocabulary
 from storage.layout import Layout
 from storage.seal import KeyRing
+
+if TYPE_CHECKING:
+    from command_center.access.operators import Directory
+    from command_center.center import CommandCenter
+    from command_center.webhook import WebhookServer
 
 
 def make_gate(config: Config, layout: Layout) -> Gate:
     """Return the gate of this deployment: the base vocabulary, its approved words and the names it configures."""
     ring = KeyRing.load(layout, create=True)
-    names = {*config.center.critical_services}
+    names = {
+        *config.services,
+        *config.center.critical_services,
+        *(operator.id for operator in config.operators),
+    }
     for caller, callees in config.center.calls.items():
         names |= {caller, *callees}
     vocabulary = Vocabulary.base().with_words(config.words)
@@ -56,16 +64,17 @@ def run_stream_process(config: Config, layout: Layout, clock: Clock, stop: threa
     from stream.run import run_stream
 
     ring = prepare(layout, "stream")
-    run_stream(config.stream, config.fields, layout, ring, make_gate(config, layout), clock, stop)
+    run_stream(
+        config.stream, config.fields, layout, ring, make_gate(config, layout), clock, stop, spool=config.spool
+    )
 
 
 def run_command_process(config: Config, layout: Layout, clock: Clock, stop: threading.Event) -> None:
     """Process 3: the only owner of the database; decides, publishes, answers on the socket, talks to Slack."""
-    from command_center.center import CommandCenter
-    from command_center.service import StoreService
-
     from bot.slack.run import SlackBot
     from command_center.access.operators import Directory
+    from command_center.center import CommandCenter
+    from command_center.service import StoreService
     from storage.database import Database
 
     ring = prepare(layout, "command")
@@ -89,15 +98,47 @@ def run_command_process(config: Config, layout: Layout, clock: Clock, stop: thre
                 random.Random(),
                 os.environ,
             )
-            bot.start()
+            webhook = start_webhook(config, center, gate, directory, clock)
+            if bot is not None:
+                service.report("slack", lambda: bot.state)
+                bot.start()
             try:
                 Housekeeping(database, center, clock).run(stop)
             finally:
-                bot.stop()
+                if bot is not None:
+                    bot.stop()
+                if webhook is not None:
+                    webhook.stop()
         finally:
             service.stop()
     finally:
         database.close()
+
+
+def start_webhook(
+    config: Config, center: CommandCenter, gate: Gate, directory: Directory, clock: Clock
+) -> WebhookServer | None:
+    """Listen for change markers from pipelines where an address is configured."""
+    from command_center.webhook import ChangeWebhook, WebhookServer
+
+    settings = config.center.webhook
+    if settings.listen is None:
+        return None
+    server = WebhookServer(ChangeWebhook(center, gate, directory, settings, clock), settings.listen)
+    server.start()
+    return server
+
+
+def record_export(layout: Layout, now: datetime) -> None:
+    """Write down that raw lines are being exported, and by whom, before the first one is read.
+
+    The command center records it when it runs; where it does not, a line of `log/exports.log` (mode 0600) is what remains.
+    """
+    descriptor = os.open(layout.logs / "exports.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(descriptor, "a", encoding="ascii") as file:
+        file.write(f"{now.isoformat()} spool export by uid {os.getuid()}\n")
+        file.flush()
+        os.fsync(file.fileno())
 
 
 class Housekeeping:

@@ -115,20 +115,20 @@ def read_changes(path: Path | None) -> list[ReplayedChange]:
     return sorted(changes, key=lambda change: change.time)
 
 
-def slices(path: Path, start_ns: int, seen: Callable[[int], None] = lambda _bytes: None) -> Iterator[Slice]:
-    """Yield the slices of one file in its order. `start_ns` stands in for the time where no line has one.
+def slices(path: Path, seen: Callable[[int], None] = lambda _bytes: None) -> Iterator[Slice]:
+    """Yield the slices of one file in its order. Where no line has a time, the file's own stands in.
 
     Times never go back within a file, as arrival does not. Raises `BadInput` for a broken .gz file.
     """
     source = path.name.removesuffix(".gz")
     source = source.rpartition(".")[0] or source
-    newest = start_ns
+    newest, written = 0, path.stat().st_mtime_ns
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
             while chunk := file.readlines(1 << 20):
                 seen(sum(map(len, chunk)))
                 for first in range(0, len(chunk), SLICE_LINES):
-                    for part in _cut(source, chunk[first : first + SLICE_LINES], newest):
+                    for part in _cut(source, chunk[first : first + SLICE_LINES], newest or written):
                         newest = max(newest, part.at_ns)
                         yield part._replace(at_ns=newest)
     except (gzip.BadGzipFile, EOFError):
@@ -184,15 +184,14 @@ def replay(
     progress: Callable[[int], None] = lambda _bytes: None,
 ) -> Summary:
     """Run `paths` through the flow and return what it saw; `progress` is told the bytes read."""
-    from command_center.center import CommandCenter
-    from stream.plain import run_plain
-
     from bot.processes import make_gate
     from command_center.access.operators import Directory, Operator, Role
     from command_center.actions import RecordChange
+    from command_center.center import CommandCenter
     from storage.database import Database
     from storage.facts import BlockFacts
     from storage.seal import KeyRing
+    from stream.plain import run_plain
 
     pipeline = Operator(id="replay", name="Replayed changes", roles=(Role.AUTOMATION,))
     summary = Summary(files=len(paths))
@@ -209,7 +208,7 @@ def replay(
             )
             waiting = list(changes)
             held: list[BlockFacts] = []
-            start = int(min(path.stat().st_mtime for path in paths) * 1e9)
+            applied = [clock()]
 
             def timed(source: Iterator[Block]) -> Iterator[Block]:
                 for block in source:
@@ -232,13 +231,15 @@ def replay(
             def apply(facts: Sequence[BlockFacts]) -> None:
                 # Counts may wait; a signal must be judged at its own time.
                 held.extend(facts)
-                if len(held) >= 512 or any(each.signals for each in facts):
+                behind = (clock() - applied[0]).total_seconds()
+                if len(held) >= 512 or behind >= 10 or any(each.signals for each in facts):
+                    applied[0] = clock()
                     center.apply(tuple(held))
                     held.clear()
                     center.tick(clock())
 
             merged = heapq.merge(
-                *(_counted(slices(path, start, progress), summary) for path in paths),
+                *(_counted(slices(path, progress), summary) for path in paths),
                 key=lambda part: part.at_ns,
             )
             run_plain(timed(blocks(merged)), apply, config.stream, config.fields, gate, ring)
@@ -246,7 +247,7 @@ def replay(
                 center.apply(tuple(held))
             summary.incidents = [row(incident) for incident in reversed(center.incidents("all", None))]
             summary.templates = database.read(
-                lambda reader: int(reader.execute("SELECT count(*) FROM error_pattern", []).fetchone()[0])
+                lambda reader: int(reader.execute("SELECT count(*) FROM error_pattern")[0][0])
             )
         finally:
             database.close()

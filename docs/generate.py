@@ -13,9 +13,9 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import click
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined, to_jsonable_python
+from typer._click import core as click
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference"
@@ -84,7 +84,6 @@ def commands() -> str:
     root = get_command(app)
     lines = ["# Commands\n", "## At the terminal\n"]
     context = click.Context(root, info_name="mayday")
-    context.args = ["x"]
     for name, (_, line) in COMMANDS.items():
         command = root.get_command(context, name) if isinstance(root, click.Group) else None
         lines += [f"### `mayday {name}`\n", line + ".\n"]

@@ -13,9 +13,12 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-import click
 import typer
-from typer.core import TyperGroup
+
+# typer carries a click of its own; its contexts, commands and errors are of that one.
+from typer._click import core as click
+from typer._click import exceptions, formatting
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from models.errors import BadInput, MaydayError
@@ -38,11 +41,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("replay", "Run log files through the whole flow and list the incidents found"),
     "spool": ("spool", "Look into the spool"),
     "audit": ("audit", "Verify the audit chain"),
-    "slack": ("slack", "Connect a Slack workspace, or check the connection"),
     "workspace": ("workspace", "Run the local workspace alone"),
     "config": ("config", "Show, explain or write the configuration"),
     "whoami": ("status", "Say which operator you are at this terminal, and why"),
 }
+
+LISTING = "mayday.listing"
 
 
 class LazyGroup(TyperGroup):
@@ -51,12 +55,16 @@ class LazyGroup(TyperGroup):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
+    def format_commands(self, ctx: click.Context, formatter: formatting.HelpFormatter) -> None:
+        ctx.meta[LISTING] = True  # only names and their lines are shown: nothing has to be imported
+        super().format_commands(ctx, formatter)
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
         module, line = COMMANDS[cmd_name]
-        if _only_listing(ctx):
-            return click.Command(cmd_name, help=line, short_help=line)
+        if ctx.meta.get(LISTING):
+            return TyperCommand(cmd_name, help=line, short_help=line)
         loaded = importlib.import_module(f"bot.cli.{module}")
         target = getattr(loaded, cmd_name, None)
         if isinstance(target, typer.Typer):
@@ -70,11 +78,6 @@ class LazyGroup(TyperGroup):
         command.name = cmd_name
         command.short_help = line
         return command
-
-
-def _only_listing(ctx: click.Context) -> bool:
-    """Say whether the help page of the whole program is being made (no command's own parameters are needed)."""
-    return bool(ctx.meta.get("mayday.listing")) or (not ctx.protected_args and not ctx.args)
 
 
 app = typer.Typer(
@@ -102,12 +105,12 @@ def run(arguments: Sequence[str] | None = None) -> int:
             standalone_mode=False,
         )
         return result if isinstance(result, int) else 0
-    except (typer.Exit, click.exceptions.Exit) as error:
+    except typer.Exit as error:
         return error.exit_code
-    except click.UsageError as error:
+    except exceptions.UsageError as error:
         command_path = error.ctx.command_path if error.ctx else "mayday"
         return _say(f"{error.format_message().rstrip('.')}. See `{command_path} --help`", 2)
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         return 130
     except BadInput as error:
         return _say(str(error), 2)

@@ -52,7 +52,7 @@ def export(
 
     layout = state_layout(config, state)
     ring = KeyRing.load(layout, create=False)
-    record_export(layout, ring, system_clock())
+    record_export(layout, system_clock())
     if out is None:
         for row in export_records(layout.spool, ring):
             sys.stdout.write(json.dumps(row, ensure_ascii=True) + "\n")

@@ -15,6 +15,7 @@ from storage.errors import StoreUnavailable
 from storage.layout import Layout
 
 PROCESSES = ("receive", "stream", "command")
+FILES = {"receive": "receiver.json", "stream": "stream.json"}
 
 
 def status(as_json: JsonOption = False, config: ConfigOption = None, state: StateOption = None) -> None:
@@ -73,7 +74,7 @@ def gather(layout: Layout) -> dict[str, Any]:
 def read_status(layout: Layout, name: str) -> dict[str, Any]:
     """Return the status file that a process writes every second, or nothing."""
     try:
-        value = json.loads((layout.run / f"{name}.json").read_text("utf-8"))
+        value = json.loads((layout.run / FILES[name]).read_text("utf-8"))
     except (FileNotFoundError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}

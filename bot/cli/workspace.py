@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from typing import Annotated
 
 import typer
 
 from bot.cli.common import console
 from bot.cli.run import stop_event
+from models.clock import system_clock
 
 
 def workspace(
@@ -15,8 +17,9 @@ def workspace(
 ) -> None:
     """Run the local workspace alone and print its address. It keeps nothing on disk."""
     from bot.workspace.server import WorkspaceServer
+    from bot.workspace.settings import WorkspaceSettings
 
-    server = WorkspaceServer(port=port)
+    server = WorkspaceServer(WorkspaceSettings(port=port), system_clock, random.Random())
     server.start()
     try:
         console().print(f"The local workspace (a stand-in for Slack) is at {server.url}. Ctrl-C stops it.")

@@ -70,7 +70,7 @@ class Link(asyncio.BufferedProtocol, ABC):
         metrics = self._intake.metrics
         metrics.connections += 1
         if self._intake.stopping:  # it was on its way in when the receiver stopped
-            transport.abort()
+            transport.close()
             return
         if len(self._links) >= self._settings.max_connections:
             self.refuse("too_many_connections", "more connections than receive.max_connections")

@@ -38,7 +38,7 @@ def day(outage: bool) -> list[str]:
 def test_slices_lose_no_line_and_keep_the_order_of_time(tmp_path: Path) -> None:
     path = tmp_path / "billing.log"
     path.write_text("\n".join(day(outage=True)) + "\n")
-    parts = list(slices(path, 0))
+    parts = list(slices(path))
     assert b"".join(part.raw for part in parts) == path.read_bytes()
     assert sum(part.lines for part in parts) == len(day(outage=True))
     assert [part.at_ns for part in parts] == sorted(part.at_ns for part in parts)
@@ -47,7 +47,7 @@ def test_slices_lose_no_line_and_keep_the_order_of_time(tmp_path: Path) -> None:
 def test_ticks_stand_between_lines_that_are_far_apart(tmp_path: Path) -> None:
     path = tmp_path / "a.log"
     path.write_text(line(0, "first") + "\n" + line(21, "second") + "\n")
-    kinds = [(block.entries[0].kind, block.received_ns) for block in blocks(slices(path, 0))]
+    kinds = [(block.entries[0].kind, block.received_ns) for block in blocks(slices(path))]
     assert [kind for kind, _ in kinds] == [
         Kind.TEXT,
         Kind.CONTROL,
@@ -103,4 +103,4 @@ def test_what_is_not_there_or_broken_is_said(tmp_path: Path) -> None:
     broken = tmp_path / "a.log.gz"
     broken.write_bytes(gzip.compress(b"x" * 10_000)[:50])
     with pytest.raises(BadInput, match="not a whole gzip file"):
-        list(slices(broken, 0))
+        list(slices(broken))

@@ -2,6 +2,9 @@
 
 import { announce, freshId, h, icon } from "./dom.js";
 
+// How long one must rest before the app is asked: nobody is asked for fields one merely tabs through.
+const PAUSE = 150;
+
 /**
  * `search(query)` resolves to `{groups: [{label, items: [{text, note, value}]}]}` or `{hint}` or `{error}`;
  * `onChange(items)` hears of every change.
@@ -58,6 +61,8 @@ export function combobox({ multiple, chosen, search, props, onChange }) {
   const show = async (query) => {
     asked += 1;
     const mine = asked;
+    await new Promise((resolve) => setTimeout(resolve, PAUSE));
+    if (mine !== asked) return;
     const found = await search(query);
     if (mine !== asked) return;
     shown = [];

@@ -82,9 +82,13 @@ async function submit(form) {
   else await syncModal();
 }
 
+let closing = "";
 async function close() {
-  if (view) await post("close", { user: store.me, view_id: view.id });
+  if (!view || closing === view.id) return; // Escape pressed twice closes one view
+  closing = view.id;
+  await post("close", { user: store.me, view_id: view.id });
   await syncModal();
+  closing = "";
 }
 
 /** Forget the dialog without telling anyone: another person acts now. */
