@@ -16,6 +16,7 @@ from pathlib import Path
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined, to_jsonable_python
 from typer._click import core as click
+from typer.core import TyperGroup
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference"
@@ -85,9 +86,9 @@ def commands() -> str:
     lines = ["# Commands\n", "## At the terminal\n"]
     context = click.Context(root, info_name="mayday")
     for name, (_, line) in COMMANDS.items():
-        command = root.get_command(context, name) if isinstance(root, click.Group) else None
+        command = root.get_command(context, name) if isinstance(root, TyperGroup) else None
         lines += [f"### `mayday {name}`\n", line + ".\n"]
-        inner = command.commands if isinstance(command, click.Group) else {}
+        inner = command.commands if isinstance(command, TyperGroup) else {}
         if inner:
             for sub, each in inner.items():
                 lines += [
