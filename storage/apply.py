@@ -18,8 +18,7 @@ from storage.transaction import Transaction
 
 
 def apply_facts(tx: Transaction, facts: Sequence[BlockFacts]) -> list[BlockFacts]:
-    """Add the rows of all reports that are newer than their shard; returns those, in order of (block, shard).
-    """
+    """Add the rows of all reports that are newer than their shard; returns those, in order of (block, shard)."""
     fresh = _newer(tx, facts)
     if not fresh:
         return []

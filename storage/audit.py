@@ -55,7 +55,7 @@ def link(prev_hash: str, payload: str) -> str:
     """Return the hash of an entry.
 
     >>> link(GENESIS, "{}")[:16]
-    '6cbd9d7a7a2a7a1e'
+    '5508d2b710e64bc4'
     """
     return hashlib.sha256((prev_hash + payload).encode()).hexdigest()
 

@@ -131,8 +131,7 @@ class Database:
             cursor.close()  # ends the transaction too
 
     def query(self, sql: str, params: Mapping[str, Param] | None = None) -> pa.Table:
-        """Run one ad-hoc SELECT over the published views, as fresh as the last commit; see `storage.sandbox`.
-        """
+        """Run one ad-hoc SELECT over the published views, as fresh as the last commit; see `storage.sandbox`."""
         return self._sandbox.query(sql, params)
 
     def publish(self) -> bool:

@@ -100,7 +100,9 @@ class SegmentDamaged(StoreError):
 class NotAllowed(StoreError):
     code = "not_allowed"
     meaning = "This person, or this Unix user, may not do that."
-    remedy = "`mayday whoami` says who you are here; an entry under [[operators]] in mayday.toml gives rights."
+    remedy = (
+        "`mayday whoami` says who you are here; an entry under [[operators]] in mayday.toml gives rights."
+    )
 
 
 class BadPayload(StoreError):

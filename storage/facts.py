@@ -88,8 +88,7 @@ class BlockFacts(_Fact):
 
 
 class Applied(NamedTuple):
-    """What became of a number of reports: applied now, ignored because known, and the incidents that changed.
-    """
+    """What became of a number of reports: applied now, ignored because known, and the incidents that changed."""
 
     new: int
     ignored: int

@@ -72,8 +72,18 @@ class Layout:
 
     def prepare(self) -> Layout:
         """Make every directory with mode 0700 and return self."""
-        for path in (self.root, self.keys, self.spool, self.recovery, self.store, self.segments,
-                     self.temporary, self.live.parent, self.run, self.logs):
+        for path in (
+            self.root,
+            self.keys,
+            self.spool,
+            self.recovery,
+            self.store,
+            self.segments,
+            self.temporary,
+            self.live.parent,
+            self.run,
+            self.logs,
+        ):
             path.mkdir(parents=True, exist_ok=True)
             path.chmod(0o700)
         return self

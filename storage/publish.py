@@ -65,8 +65,7 @@ class Publisher:
 
 
 def fill_statements(cursor: Connection, segments: Path, known: list[int]) -> list[str]:
-    """Return the statements that fill the live copy, the database in use, from `ops` and `memory.published`.
-    """
+    """Return the statements that fill the live copy, the database in use, from `ops` and `memory.published`."""
     columns: dict[str, list[str]] = {}
     for table, column in cursor.execute(
         "SELECT table_name, column_name FROM duckdb_columns() WHERE database_name = 'ops' ORDER BY column_index"

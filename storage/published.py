@@ -206,8 +206,7 @@ NAMES: frozenset[str] = frozenset(
 
 
 def bulk_sql(bulk: Bulk, hot: str, segment: str, segments: Path, epochs: Iterable[int]) -> str:
-    """Return the SELECT that shows a bulk table: the hot tail and the recorded segments of every key epoch.
-    """
+    """Return the SELECT that shows a bulk table: the hot tail and the recorded segments of every key epoch."""
     columns = _names(bulk.columns)
     parts = [f"SELECT {columns}, {bulk.day} AS day FROM {hot}"]
     for epoch in epochs:

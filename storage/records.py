@@ -51,8 +51,7 @@ class Risk(StrEnum):
 
 
 class IncidentStatus(StrEnum):
-    """Lifecycle of an incident; which step may follow which stands in `command_center.incidents.lifecycle`.
-    """
+    """Lifecycle of an incident; which step may follow which stands in `command_center.incidents.lifecycle`."""
 
     DETECTED = "detected"
     ACKNOWLEDGED = "acknowledged"
@@ -104,8 +103,7 @@ class Incident(Record):
 
 
 class ErrorEvent(Record):
-    """The error lines of one template of one service in one block of the stream: count, first and last time.
-    """
+    """The error lines of one template of one service in one block of the stream: count, first and last time."""
 
     table = "error_event"
     ts: AwareDatetime  # event time of the first line
@@ -314,8 +312,7 @@ class ChangeMarkerKind(StrEnum):
 
 
 class ChangeMarker(Record):
-    """Somebody or something changed a service: a fact kept beside the incidents, not a request for a change.
-    """
+    """Somebody or something changed a service: a fact kept beside the incidents, not a request for a change."""
 
     table = "change_marker"
     id: str

@@ -235,8 +235,7 @@ class Segments:
         return removed + self._remove_orphans(due)
 
     def _remove_orphans(self, due: datetime) -> int:
-        """Remove files that no transaction ever recorded and that are older than the time readers are given.
-        """
+        """Remove files that no transaction ever recorded and that are older than the time readers are given."""
         known = {
             str(file)
             for (file,) in self._store.read(

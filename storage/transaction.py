@@ -130,11 +130,12 @@ class Transaction(Reader):
         """Return the next id of a kind: `next_id("INC")` gives INC-1, INC-2, ... without gaps for committed
         work.
         """
-        value = self.execute(
-            """INSERT INTO counter VALUES (?, 1)
-               ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value""",
-            [prefix],
-        )[0][0]
+        counted = self.execute(
+            "UPDATE counter SET value = value + 1 WHERE name = ? RETURNING value", [prefix]
+        )
+        value = counted[0][0] if counted else 1
+        if not counted:
+            self.execute("INSERT INTO counter VALUES (?, 1)", [prefix])
         return f"{prefix}-{value}"
 
     def first_time(self, identity: str) -> bool:

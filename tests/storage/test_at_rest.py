@@ -74,10 +74,10 @@ def test_no_stored_text_is_readable_in_any_file(
 
 
 def test_what_spills_to_disk_is_not_readable(layout: Layout, ring: KeyRing, clock: FrozenClock) -> None:
-    """Sorting more than memory holds spills; the temporary files are searched while they exist."""
+    """Telling more texts apart than memory holds spills; the temporary files are searched while they exist."""
     settings = StorageSettings(memory_mb=256, query_s=60, query_memory_mb=4096, query_rows=10)
     database = Database.open(layout, ring, clock, settings=settings)
-    rows = 400_000
+    rows = 300_000
     table: pa.Table = arrow_table(
         {
             "service": ("VARCHAR", [f"{CANARY}-{number % 977}-{number}" for number in range(rows)]),
@@ -102,14 +102,8 @@ def test_what_spills_to_disk_is_not_readable(layout: Layout, ring: KeyRing, cloc
     try:
         database.read(
             lambda reader: reader.execute(
-                """SELECT count(*) FROM (
-                     SELECT a.service || b.range AS text FROM pattern_minute a, range(12) b ORDER BY text OFFSET 1)"""
-            )
-        )
-        database.read(
-            lambda reader: reader.execute(
                 """SELECT count(DISTINCT text) FROM (
-                     SELECT a.service || b.range AS text FROM pattern_minute a, range(16) b)"""
+                     SELECT a.service || b.range AS text FROM pattern_minute a, range(12) b)"""
             )
         )
     finally:

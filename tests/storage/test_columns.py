@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.clock import system_clock
 from models.sanitizer.safe_text import stored
 from storage.catalog import split_comment
 from storage.columns import from_row, shape, to_row
 from storage.database import Database
 from storage.facts import BlockFacts
+from storage.layout import Layout
 from storage.published import BULK, NAMES, TABLES
 from storage.records import RECORDS, ChangeEvent, ChangeMarker, IncidentEvent, Record
 from storage.reference import describe
+from storage.seal import KeyRing
 
 ALL = (*RECORDS, ChangeEvent, ChangeMarker, IncidentEvent)
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    layout = Layout(tmp_path_factory.mktemp("columns") / "state")
+    database = Database.open(layout, KeyRing(bytes(32)), system_clock)
+    yield database
+    database.close()
 
 
 @pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.table)

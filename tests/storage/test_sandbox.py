@@ -277,8 +277,13 @@ def test_more_queries_at_once_than_allowed_are_told_to_wait(asked: Database) -> 
 
 
 def test_a_long_query_does_not_hold_up_the_writer(
-    database: Database, declare: Callable[..., Incident], report: Callable[..., BlockFacts]
+    layout: Layout,
+    ring: KeyRing,
+    clock: FrozenClock,
+    declare: Callable[..., Incident],
+    report: Callable[..., BlockFacts],
 ) -> None:
+    database = Database.open(layout, ring, clock, settings=StorageSettings(query_s=3))
     ended: list[type[BaseException]] = []
 
     def ask() -> None:
@@ -296,3 +301,4 @@ def test_a_long_query_does_not_hold_up_the_writer(
     asking.join()
     assert ended == [QueryTooLong]
     assert database.query("SELECT count(*) AS n FROM incident").to_pylist() == [{"n": 10}]
+    database.close()
