@@ -17,6 +17,7 @@ from command_center import timers
 from command_center.access.operators import Directory, Operator, Permission, may
 from command_center.actions import Action, ListIncidents, SetStatus, ShowIncident
 from command_center.incidents.desk import Desk, Outcome
+from command_center.incidents.evidence import traces
 from command_center.incidents.intake import Intake
 from command_center.incidents.journal import CLOCK, NoIncident, as_id, enter, load, save, timeline
 from command_center.incidents.lifecycle import MACHINES, touched
@@ -148,6 +149,21 @@ class CommandCenter:
             return () if incident is None else timers.standing(incident, timeline(reader, id))
 
         return self._db.read(read)
+
+    def next_due(self, id: str) -> tuple[timers.Rule, datetime] | None:
+        """Return the next clock of one incident that will run over, and when; None if there is none."""
+
+        def read(reader: Reader) -> tuple[timers.Rule, datetime] | None:
+            watched = next((each for each in _watched(reader) if each.incident.id == id), None)
+            return None if watched is None else timers.upcoming(watched, self._clock(), self._settings.sla)
+
+        return self._db.read(read)
+
+    def evidence(self, id: str) -> tuple[SafeText, ...]:
+        """Return what speaks for an incident, a sentence with its counts per kind of sign, loudest first."""
+        found = self._db.read(lambda reader: traces(reader, [id])).get(id, [])
+        ordered = sorted(found, key=lambda trace: (-trace.lines, trace.first_at))
+        return tuple(trace.sentence for trace in ordered)
 
     def on_change(self, callback: Callable[[str], None]) -> None:
         """Call `callback` with an incident's id after each commit that changed it, in the thread that

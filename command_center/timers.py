@@ -71,6 +71,19 @@ def due(watched: Iterable[Watched], now: datetime, settings: SlaSettings) -> lis
     return sorted(found, key=lambda each: (each.at, each.incident_id, each.rule))
 
 
+def upcoming(each: Watched, now: datetime, settings: SlaSettings) -> tuple[Rule, datetime] | None:
+    """Return the next clock of an open incident that will run over, and when; reminders are not told."""
+    if each.incident.status not in OPEN:
+        return None
+    ahead = [
+        (at, rule)
+        for rule, _, at, _ in _clocks(each, settings)
+        if at > now and rule is not Rule.ACKNOWLEDGE_SOON
+    ]
+    at, rule = min(ahead, default=(now, None))
+    return None if rule is None else (rule, at)
+
+
 def _clocks(each: Watched, settings: SlaSettings) -> Iterator[tuple[Rule, str, datetime, SafeText]]:
     incident, sla = each.incident, sla_of(each.incident, settings)
     severity = int(incident.severity)

@@ -214,6 +214,18 @@ class BadInteraction(BadInput):
 
 
 class BadSignature(BadInput):
+    """`reason` is a code for the audit entry."""
+
     code = "slack_signature"
     meaning = "A request that claims to come from Slack is not signed by it, is too old, or was seen before."
     remedy = "Check the signing secret and this machine's clock."
+
+    def __init__(self, detail: str, *, hint: str = "", reason: str = "replayed") -> None:
+        super().__init__(detail, hint=hint)
+        self.reason = reason
+
+
+class CannotListen(BadInput):
+    code = "slack_listen"
+    meaning = "The address for signed HTTP from Slack cannot be listened on."
+    remedy = "Choose another port with `slack.http_port`, or end what uses it."

@@ -1,183 +1,246 @@
-"""The one way in for every interaction: who is it, what do they want, a durable row; only then is Slack answered.
+"""The one way in for every interaction: read, authorise, parse, keep a row; only then is Slack answered.
 
-A listener calls one of these methods and acknowledges with what it returns. Nothing here talks to Slack. What a person typed
-is parsed first and passes the gate; the row holds the resulting action and never the payload. A delivery that comes again
-finds its row and changes nothing.
+`receive` is called by a listener, which acknowledges with the `Reply` and does nothing else. Nothing here talks to
+Slack. What a person typed is parsed first and passes the gate; the row holds the resulting action and never the
+payload. A delivery that comes again finds its row, changes nothing, and gets the same reply.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from bot.commands import Context, DeclareForm, GrammarError, Help, Parsed
-from bot.grammar import COMMANDS, help_text, parse
-from bot.slack.buttons import unseal
+from bot.commands import Command, Context, DeclareForm, GrammarError, Help
+from bot.grammar import COMMANDS, INCIDENT, parse
+from bot.slack import answers, cards, modals
+from bot.slack.blocks import Block, escape
+from bot.slack.buttons import unseal, unseal_place
 from bot.slack.errors import BadInteraction, ButtonRefused
+from bot.slack.inbox import CameBack, Inbox, Job, OpenForm, Perform, Place, ShowHome, Tell, Work
+from bot.slack.interactions import (
+    Click,
+    HomeOpened,
+    Interaction,
+    SlashCommand,
+    Submission,
+    identity,
+    read,
+    who,
+)
 from bot.slack.settings import SlackSettings
-from command_center.access.operators import Directory, Operator
-from command_center.actions import ACTION, Acknowledge, Close, Declare, Resolve, SetStatus
+from bot.slack.text import unescape
+from command_center.access.operators import Directory, Operator, Permission, may
+from command_center.actions import Acknowledge, Action, Close, Resolve, SetStatus
 from command_center.center import CommandCenter
 from models.clock import Clock
+from models.errors import MaydayError
+from models.sanitizer import phrase
 from models.sanitizer.gate import Gate
-from storage.database import Database
-from storage.records import IncidentStatus, Severity
-from storage.transaction import Transaction
+from storage.records import Severity
 
-Body = dict[str, Any]
-UNKNOWN = "Mayday does not know you, so it did nothing. Ask somebody to add your Slack id under [[operators]] in mayday.toml."
+LOG = logging.getLogger(__name__)
+
 WORKING = "Working on it."
+STRANGER = phrase(
+    "Mayday does not know you, so nothing was done. Ask whoever runs it to add you as an operator."
+)
+BAD_BUTTON = phrase(
+    "Nothing was done: that button is forged, altered or too old. Use the newest card, or type the command."
+)
+TEST_VERB = "test"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the acknowledgement carries: words for that person alone, or what is wrong with a form, by input."""
+
+    text: str = ""
+    blocks: list[Block] = field(default_factory=list)
+    errors: dict[str, str] = field(default_factory=dict)
 
 
 class Gateway:
-    """See the module's first lines. `wake` is called after a new row stands in the inbox."""
+    """See the module's first lines. `work` takes a job whose row is new; it must not block and cannot fail."""
 
     def __init__(
         self,
-        database: Database,
+        inbox: Inbox,
         center: CommandCenter,
         gate: Gate,
         directory: Directory,
         settings: SlackSettings,
-        secret: bytes,
+        key: bytes,
         clock: Clock,
-        wake: Callable[[], None],
+        work: Callable[[Job], None],
     ) -> None:
-        self._database, self._center, self._gate, self._directory = database, center, gate, directory
-        self._settings, self._secret, self._clock, self._wake = settings, secret, clock, wake
+        self._inbox, self._center, self._gate, self._directory = inbox, center, gate, directory
+        self._settings, self._key, self._clock, self._work = settings, key, clock, work
 
-    def command(self, body: Body) -> str:
-        """Take a slash command; returns the words that its acknowledgement shows to that person alone."""
-        operator = self._who(body.get("user_id"), "command")
-        if operator is None:
-            return UNKNOWN
-        name = str(body.get("command", "")).removeprefix("/").removeprefix(self._settings.command_prefix)
-        table = next((each for each in COMMANDS if each.name == name), None)
-        if table is None:
-            return help_text(f"/{self._settings.command_prefix}incident")
-        called = f"/{self._settings.command_prefix}{table.name}"
-        context = Context(gate=self._gate, here=self._open, forms=True, called=called)
+    def receive(self, body: Mapping[str, Any]) -> Reply:
+        """Take one interaction; whatever it is, the reply can be acknowledged with, and nothing is raised
+        that Mayday raises on purpose.
+        """
         try:
-            parsed = parse(str(body.get("text", "")), context, command=table)
+            interaction = read(body)
+        except BadInteraction as error:
+            self._center.refuse("slack", error.code, "unknown")
+            return Reply(escape(str(error)))
+        try:
+            return self._admit(interaction)
         except GrammarError as error:
-            return str(error)
-        if isinstance(parsed, Help):
-            return help_text(called, table, parsed.verb)
-        place = {"channel": str(body.get("channel_id", "")), "user": str(body.get("user_id", ""))}
-        if isinstance(parsed, DeclareForm):
-            severity = (parsed.severity or Severity.SEV3).value
-            self._put(
-                body,
-                "form",
-                operator,
-                {"severity": severity, "trigger_id": str(body.get("trigger_id", ""))},
-                place,
-            )
-            return ""
-        self._put(body, "action", operator, _plain(parsed), place)
-        return WORKING
-
-    def click(self, body: Body) -> None:
-        """Take a click on a card, or a choice in its menu."""
-        user = body.get("user", {}).get("id")
-        place = {"channel": str(body.get("channel", {}).get("id", "")), "user": str(user or "")}
-        operator = self._who(user, "click")
-        if operator is None:
-            self._put(body, "words", None, {"text": UNKNOWN}, place)
-            return
-        try:
-            parsed = self._clicked(body)
+            return self._explain(interaction, error)
         except (ButtonRefused, BadInteraction) as error:
-            self._center.refuse("slack", error.code, operator.id)
-            self._put(body, "words", operator, {"text": str(error)}, place)
-            return
-        self._put(body, "action", operator, _plain(parsed), place)
-
-    def submission(self, body: Body) -> dict[str, str]:
-        """Take a form; returns what is wrong by field, or nothing when it was taken."""
-        user = body.get("user", {}).get("id")
-        operator = self._who(user, "submission")
-        if operator is None:
-            return {"title": UNKNOWN}
-        values = body.get("view", {}).get("state", {}).get("values", {})
-        title = _typed(values, "title")
-        if not title.strip():
-            return {"title": "Say in a few words what is wrong."}
-        service, summary = _typed(values, "service"), _typed(values, "summary")
-        chosen = (values.get("severity", {}).get("value", {}).get("selected_option") or {}).get("value", "3")
-        if chosen not in ("1", "2", "3", "4"):
-            return {"severity": "Choose one of the four."}
-        action = Declare(
-            title=self._gate.text(title, 150),
-            severity=Severity(int(chosen)),
-            service=self._gate.name(service.strip()) if service.strip() else None,
-            summary=self._gate.text(summary) if summary.strip() else None,
-        )
-        self._put(body, "action", operator, _plain(action), {"channel": "", "user": str(user)})
-        return {}
-
-    def _clicked(self, body: Body) -> Parsed:
-        clicked = (body.get("actions") or [{}])[0]
-        value = clicked.get("value") or (clicked.get("selected_option") or {}).get("value")
-        button = unseal(self._secret, str(value or ""), self._clock().timestamp())
-        verb, _, choice = button.verb.partition(".")
-        if verb == "ack":
-            return Acknowledge(incident=button.incident)
-        if verb == "resolve":
-            return Resolve(incident=button.incident)
-        if verb == "close":
-            return Close(incident=button.incident)
-        if verb == "status" and choice in {status.value for status in IncidentStatus}:
-            return SetStatus(incident=button.incident, status=IncidentStatus(choice))
-        raise BadInteraction(
-            "that button does nothing that Mayday knows", hint="Use the buttons of the newest card"
-        )
-
-    def _who(self, user: object, what: str) -> Operator | None:
-        operator = self._directory.by_slack(user) if isinstance(user, str) else None
-        if operator is None:
-            self._center.refuse(f"slack-{what}", "unknown_person", "unknown")
-        return operator
-
-    def _open(self) -> list[str]:
-        rows = self._database.read(
-            lambda reader: reader.execute(
-                "SELECT id FROM incident WHERE status NOT IN ('resolved', 'closed') ORDER BY detected_at DESC"
+            return self._turn_away(interaction, error)
+        except MaydayError as error:
+            LOG.error("an interaction could not be kept: %s", error)
+            sentence = "That could not be kept, so nothing was done. Try again in a moment."
+            return Reply(
+                sentence, errors={modals.TITLE: sentence} if isinstance(interaction, Submission) else {}
             )
+
+    def _admit(self, interaction: Interaction) -> Reply:
+        operator = self._directory.by_slack(who(interaction))
+        if operator is None:
+            return self._refuse_stranger(interaction)
+        match interaction:
+            case SlashCommand():
+                return self._command(interaction, operator)
+            case Click():
+                place = Place(user=interaction.user.id, channel=_channel(interaction))
+                self._keep(interaction, operator, self._clicked(interaction), place)
+                return Reply()
+            case Submission():
+                if interaction.view.callback_id != modals.DECLARE_FORM:
+                    raise BadInteraction("that form is not one of ours", hint=BadInteraction.remedy)
+                action = modals.declared(interaction, self._gate)
+                channel = unseal_place(self._key, interaction.view.private_metadata)
+                self._keep(
+                    interaction,
+                    operator,
+                    Perform(action=action),
+                    Place(user=interaction.user.id, channel=channel),
+                )
+                return Reply()
+            case HomeOpened():
+                if interaction.tab == "home":
+                    self._keep(interaction, operator, ShowHome(), Place(user=interaction.user))
+                return Reply()
+
+    def _command(self, typed: SlashCommand, operator: Operator) -> Reply:
+        command = self._named(typed.command)
+        if command is None:  # a name that the manifest registers and this version does not know
+            return self._help(INCIDENT, None)
+        parsed = parse(unescape(typed.text), self._context(command), command=command)
+        place = Place(user=typed.user_id, channel=typed.channel_id)
+        if isinstance(parsed, Help):
+            return self._help(command, parsed.verb)
+        if isinstance(parsed, DeclareForm):
+            refused = self._may(operator, Permission.DECLARE, typed)
+            if refused is not None:
+                return refused
+            severity = parsed.severity or Severity.SEV3
+            self._keep(typed, operator, OpenForm(trigger=typed.trigger_id, severity=severity), place)
+            return Reply()
+        refused = self._may(operator, parsed.permission, typed)
+        if refused is not None:
+            return refused
+        self._keep(typed, operator, Perform(action=parsed), place)
+        return Reply(WORKING)
+
+    def _may(self, operator: Operator, permission: Permission, typed: SlashCommand) -> Reply | None:
+        """Return the refusal, or None. The command center decides again when the row is worked on."""
+        decision = may(operator, permission)
+        if decision.allowed:
+            return None
+        self._center.refuse(f"slack:{identity(typed)}", decision.reasons[0], operator.id)
+        return Reply(f"You may not do that: it needs the right to {permission.value.replace('_', ' ')}.")
+
+    def _clicked(self, click: Click) -> Work:
+        element = click.actions[0]
+        if element.action_id == answers.DECLARE:
+            return OpenForm(trigger=click.trigger_id, severity=Severity.SEV3)
+        button = unseal(self._key, element.signed, self._clock().timestamp())
+        if button.verb == TEST_VERB and click.container.message_ts:
+            return CameBack(ts=click.container.message_ts)
+        action = _pressed(button.verb, button.incident)
+        if action is None:
+            raise BadInteraction("that button does nothing that is known", hint="Use the newest card")
+        return Perform(action=action)
+
+    def _refuse_stranger(self, interaction: Interaction) -> Reply:
+        """Nothing of what a person said whom nobody knows is parsed or kept; only that they were refused."""
+        self._center.refuse(f"slack:{identity(interaction)}", "unknown_person", who(interaction))
+        match interaction:
+            case SlashCommand():
+                return Reply(STRANGER)
+            case Submission():
+                return Reply(errors={modals.TITLE: STRANGER})
+            case Click():
+                place = Place(user=interaction.user.id, channel=_channel(interaction))
+                self._keep(interaction, None, Tell(text=STRANGER), place)
+            case HomeOpened():
+                self._keep(interaction, None, ShowHome(), Place(user=interaction.user))
+        return Reply()
+
+    def _turn_away(self, interaction: Interaction, error: ButtonRefused | BadInteraction) -> Reply:
+        operator = self._directory.by_slack(who(interaction))
+        self._center.refuse(
+            f"slack:{identity(interaction)}", error.code, operator.id if operator else "unknown"
         )
-        return [str(row[0]) for row in rows]
+        if isinstance(interaction, Click):
+            place = Place(user=interaction.user.id, channel=_channel(interaction))
+            self._keep(interaction, operator, Tell(text=BAD_BUTTON), place)
+            return Reply()
+        return Reply(errors={modals.TITLE: str(error)})
 
-    def _put(
-        self, body: Body, kind: str, operator: Operator | None, action: Body, place: dict[str, str]
-    ) -> None:
-        key = delivery_id(body)
-        content = json.dumps({"action": action, **place})
+    def _explain(self, interaction: Interaction, error: GrammarError) -> Reply:
+        if isinstance(interaction, Submission):
+            return Reply(errors={error.verb or modals.TITLE: str(error)})
+        command = self._named(interaction.command) if isinstance(interaction, SlashCommand) else None
+        command = command or INCIDENT
+        known = command.find(error.verb or error.near or "")
+        return self._help(command, known.name if known else None, str(error))
 
-        def work(tx: Transaction) -> bool:
-            fresh = tx.execute(
-                """INSERT INTO inbox(id, received_at, source, kind, operator, action, state)
-                   VALUES (?, ?, 'slack', ?, ?, ?, 'new') ON CONFLICT DO NOTHING RETURNING id""",
-                [key, tx.now, kind, operator.id if operator else None, content],
-            )
-            return bool(fresh)
+    def _help(self, command: Command, verb: str | None, sentence: str = "") -> Reply:
+        blocks = answers.help_card(self._settings.command_prefix, command, verb, sentence)
+        return Reply(escape(sentence) or f"Help for {command.slash(self._settings.command_prefix)}", blocks)
 
-        if self._database.write(work):
-            self._wake()
+    def _keep(self, interaction: Interaction, operator: Operator | None, work: Work, place: Place) -> None:
+        job = Job(identity(interaction), operator.id if operator else None, work, place)
+        if self._inbox.put(job):
+            self._work(job)
 
+    def _named(self, slash: str) -> Command | None:
+        prefix = self._settings.command_prefix
+        return next((command for command in COMMANDS if command.slash(prefix) == slash), None)
 
-def delivery_id(body: Body) -> str:
-    """Return the identity of a delivery: equal when Slack delivers the same interaction again."""
-    trigger = body.get("event_id") or body.get("trigger_id")
-    known = str(trigger) if trigger else json.dumps(body, sort_keys=True)
-    return hashlib.sha256(known.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    def _context(self, command: Command) -> Context:
+        def here() -> list[str]:
+            return [incident.id for incident in self._center.incidents("open", None)]
 
-
-def _plain(action: Any) -> Body:
-    plain: Body = ACTION.dump_python(action, mode="json")
-    return plain
+        called = command.slash(self._settings.command_prefix)
+        return Context(gate=self._gate, here=here, forms=True, called=called)
 
 
-def _typed(values: Body, block: str) -> str:
-    return str(values.get(block, {}).get("value", {}).get("value") or "")
+def _channel(click: Click) -> str | None:
+    return click.channel.id if click.channel else click.container.channel_id
+
+
+def _pressed(verb: str, incident: str) -> Action | None:
+    """Return what a button of a card means; its verb was signed by us."""
+    verb, _, choice = verb.partition(".")
+    match verb:
+        case "ack":
+            return Acknowledge(incident=incident)
+        case "resolve":
+            return Resolve(incident=incident)
+        case "close":
+            return Close(incident=incident)
+        case "status" if choice in cards.STEPS:
+            return SetStatus(incident=incident, status=cards.STEPS[choice])
+    return None
+
+
+__all__ = ["STRANGER", "TEST_VERB", "WORKING", "Gateway", "Reply"]

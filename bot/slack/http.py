@@ -1,30 +1,36 @@
-"""The HTTP transport: a loopback listener that lets only signed requests through to the Bolt app, each once."""
+"""The HTTP transport: a loopback listener that lets only signed requests through to the Bolt app, each once.
+
+A TLS proxy stands in front of it. Whatever is not signed, too old or taken before is answered with 401 and leaves an
+audit entry; requests larger than Slack's are cut off while they are read.
+"""
 
 from __future__ import annotations
 
+import socket
 import threading
 
 import uvicorn
 from slack_bolt import App
-from slack_bolt.adapter.starlette import SlackRequestHandler
+from slack_bolt.adapter.starlette.handler import to_bolt_request, to_starlette_response
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from bot.slack.errors import BadSignature
+from bot.slack.errors import BadSignature, CannotListen
 from bot.slack.settings import SlackSettings
 from bot.slack.signed import check_signature
 from command_center.center import CommandCenter
 from models.clock import Clock
 from storage.database import Database
 
-MAX_BODY = 1 << 20
+PATH = "/slack/events"
+MAX_BODY = 1 << 20  # bytes
 
 
 class SignedHttp:
-    """Listens on `settings.http_host:http_port` for `POST /slack/events` until `stop`."""
+    """Listens on `settings.http_host:http_port` for `POST /slack/events` from `start` until `stop`."""
 
     def __init__(
         self,
@@ -35,18 +41,29 @@ class SignedHttp:
         secret: str,
         clock: Clock,
     ) -> None:
-        self._handler, self._secret, self._clock = SlackRequestHandler(app), secret, clock
+        self._app, self._secret, self._clock = app, secret, clock
         self._database, self._center = database, center
-        routes = [Route("/slack/events", self._take, methods=["POST"])]
+        try:
+            self._socket = socket.create_server((settings.http_host, settings.http_port))
+        except OSError as error:
+            raise CannotListen(
+                f"port {settings.http_port} cannot be listened on ({type(error).__name__})",
+                hint="Something else may use it; choose another with slack.http_port",
+            ) from None
         config = uvicorn.Config(
-            Starlette(routes=routes),
-            host=settings.http_host,
-            port=settings.http_port,
+            Starlette(routes=[Route(PATH, self._take, methods=["POST"])]),
             log_config=None,
             access_log=False,
+            timeout_graceful_shutdown=2,
         )
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, name="slack-http", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name="slack-http", daemon=True)
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        host, port = self._socket.getsockname()[:2]
+        return f"http://{host}:{port}{PATH}"
 
     def start(self) -> None:
         self._thread.start()
@@ -54,17 +71,33 @@ class SignedHttp:
     def stop(self) -> None:
         self._server.should_exit = True
         self._thread.join()
+        self._socket.close()
+
+    def _serve(self) -> None:
+        self._server.run(sockets=[self._socket])
 
     async def _take(self, request: Request) -> Response:
-        body = await request.body()
         try:
-            if len(body) > MAX_BODY:
-                raise BadSignature("the request is larger than Slack's are", hint=BadSignature.remedy)
+            body = await self._body(request)
             signature = check_signature(dict(request.headers), body, self._secret, self._clock())
-            if not await run_in_threadpool(lambda: self._database.write(lambda tx: tx.first_time(signature))):
+            if not await run_in_threadpool(self._is_first, signature):
                 raise BadSignature("the request has been taken already", hint=BadSignature.remedy)
         except BadSignature as error:
-            reason = error.code
+            reason = error.reason
             await run_in_threadpool(lambda: self._center.refuse("slack-http", reason, "unknown"))
             return PlainTextResponse("", status_code=401)
-        return await self._handler.handle(request)
+        taken = to_bolt_request(request, body)
+        return to_starlette_response(await run_in_threadpool(self._app.dispatch, taken))
+
+    def _is_first(self, signature: str) -> bool:
+        return self._database.write(lambda tx: tx.first_time(f"slack-signature|{signature}"))
+
+    async def _body(self, request: Request) -> bytes:
+        parts, size = [], 0
+        async for part in request.stream():
+            parts.append(part)
+            if (size := size + len(part)) > MAX_BODY:
+                raise BadSignature(
+                    "the request is larger than Slack's are", hint=BadSignature.remedy, reason="too_large"
+                )
+        return b"".join(parts)

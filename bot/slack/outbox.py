@@ -1,8 +1,11 @@
 """Keeps one live card per incident equal to the incident: posted once, then updated in place.
 
-Each card has an id of its own that travels in Slack's message metadata. Before a post its row says `posting`; when the outcome
-is unknown (no answer, or a crash in between) the channel's history is read before anything is posted again. A card's first
-update goes out at once, later ones in one channel at least `update_interval` seconds apart, always with the newest state.
+Each card has an id of its own that travels in Slack's message metadata. A row says `posting` before the post is sent.
+When its outcome is unknown (no answer, or a crash in between) the channel's history is read, after a short wait for
+whatever is still under way, before anything is posted again. In one channel there is at least `update_interval`
+between two posts and between two updates; the first of either goes out at once, and always with the newest state, so
+whatever happens in between is folded into one. Failures are retried with growing, jittered waits; Slack's own
+`Retry-After` is kept to.
 """
 
 from __future__ import annotations
@@ -12,41 +15,39 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
-from typing import NamedTuple
+from datetime import timedelta
 
 from slack_sdk import WebClient
 
 from bot.slack.api import EVENT_TYPE, call, find_card, find_channel
-from bot.slack.blocks import context, escape
 from bot.slack.buttons import Button, seal
-from bot.slack.cards import CardFacts, incident_card, summary
-from bot.slack.errors import ChannelNotFound, NotInChannel, OutcomeUnknown, RateLimited, SlackFailure
+from bot.slack.cards import incident_card, summary
+from bot.slack.errors import (
+    ChannelNotFound,
+    MessageNotFound,
+    OutcomeUnknown,
+    RateLimited,
+    SlackAway,
+    SlackFailure,
+)
+from bot.slack.gather import card_facts
+from bot.slack.ledger import Card, Ledger
 from bot.slack.settings import SlackSettings
 from command_center.access.operators import Directory
 from command_center.center import CommandCenter
 from models.clock import Clock
-from models.sanitizer import SafeText, phrase
+from models.errors import MaydayError
+from models.sanitizer.guard import guarded
 from storage.database import Database
-from storage.records import ChangeMarker
-from storage.transaction import Transaction
+from storage.records import Incident
 
 LOG = logging.getLogger(__name__)
-
-
-class Card(NamedTuple):
-    """One row of `slack_message` whose incident has moved on."""
-
-    outbox_id: str
-    incident: str
-    channel: str
-    ts: str | None
-    state: str
-    attempts: int
+IDLE = 30.0  # seconds after which the outbox looks by itself, should a wake-up ever be missed
+SKEW = timedelta(minutes=10)  # by which this machine's clock and Slack's may differ
 
 
 class Outbox:
-    """One thread that posts and updates; `wake` tells it that an incident has changed."""
+    """One thread that posts and updates; `wake` tells it that an incident has changed, and never blocks."""
 
     def __init__(
         self,
@@ -55,24 +56,21 @@ class Outbox:
         directory: Directory,
         client: WebClient,
         settings: SlackSettings,
-        secret: bytes,
+        key: bytes,
         clock: Clock,
         rng: random.Random,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._database, self._center, self._client = database, center, client
-        self._settings, self._secret, self._clock, self._rng, self._monotonic = (
-            settings,
-            secret,
-            clock,
-            rng,
-            monotonic,
-        )
-        self._people = {operator.id: operator.name for operator in directory.operators}
+        self._ledger = Ledger(database, rng)
+        self._database, self._center, self._client, self._settings = database, center, client, settings
+        self._key, self._clock, self._rng, self._monotonic = key, clock, rng, monotonic
+        self._names = {operator.id: operator.name for operator in directory.operators}
         self._channel: str | None = None
-        self._last: dict[str, float] = {}
+        self._failures = 0
+        self._last: dict[tuple[str, str], float] = {}  # (channel, method) -> when it was last called
         self._wake, self._stopping = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="slack-outbox", daemon=True)
+        self.trouble = ""
 
     def start(self) -> None:
         self._thread.start()
@@ -81,167 +79,133 @@ class Outbox:
         self._wake.set()
 
     def stop(self) -> None:
+        """Finish the call at hand; what is not shown yet is shown after the next start."""
         self._stopping.set()
         self._wake.set()
         self._thread.join()
 
+    @property
+    def behind(self) -> int:
+        """How many cards do not show the newest version of their incident."""
+        return self._ledger.behind()
+
     def _run(self) -> None:
-        wait = 0.0
-        while not self._stopping.is_set():
+        wait, begun = 0.0, False
+        while True:
             self._wake.wait(wait)
             self._wake.clear()
             if self._stopping.is_set():
                 return
             try:
-                wait = self.step()
-            except SlackFailure as error:
-                LOG.warning("Slack is out of reach for cards: %s", error)
-                wait = self._settings.retry_first
+                with guarded("keeping cards up to date"):
+                    if not begun:
+                        self._ledger.doubt_posting(self._settings.unknown_grace)
+                        begun = True
+                    wait = self.step()
+            except MaydayError as error:
+                LOG.warning("cards cannot be brought up to date: %s", error)
+                self.trouble = str(error)
+                wait = self._backoff(self._failures)
+                self._failures += 1
+            else:
+                self._failures = 0
 
     def step(self) -> float:
-        """Show what has changed; returns the seconds after which to look again."""
+        """Show what has changed and may be shown now; returns the seconds after which to look again."""
         if self._channel is None:
             self._channel = self._find_channel()
-        self._want(self._channel)
-        now, wait = self._clock(), 1.0
-        for card in self._due(now):
-            pause = self._settings.update_interval - (
-                self._monotonic() - self._last.get(card.channel, float("-inf"))
-            )
-            if card.ts is not None and pause > 0:
+        self._ledger.want(self._channel, self._clock())
+        cards, wait = self._ledger.due(self._clock())
+        wait = min(wait, IDLE)
+        for card in cards:
+            pause = self._pause(card)
+            if pause > 0:
                 wait = min(wait, pause)
-                continue
-            self._show(card, now)
+            elif self._stopping.is_set():
+                return 0.0
+            else:
+                wait = min(wait, self._show(card))
         return wait
 
     def _find_channel(self) -> str:
         found = find_channel(self._client, self._settings.channel)
         if found is None:
             raise ChannelNotFound("conversations.list", "channel_not_found")
-        return found
+        return str(found["id"])
 
-    def _want(self, channel: str) -> None:
-        """Make a row for every incident without one, and note the version that each should show."""
-        behind = self._database.read(
-            lambda reader: reader.execute(
-                """SELECT i.id, i.version FROM incident i LEFT JOIN slack_message m ON m.incident_id = i.id
-                   WHERE m.outbox_id IS NULL OR m.wanted_version < i.version"""
-            )
-        )
-        if not behind:
-            return
+    def _pause(self, card: Card) -> float:
+        since = self._monotonic() - self._last.get((card.channel, card.method), float("-inf"))
+        return self._settings.update_interval - since
 
-        def work(tx: Transaction) -> None:
-            for incident, version in behind:
-                tx.execute(
-                    """INSERT INTO slack_message(outbox_id, incident_id, channel, wanted_version, state) VALUES (?, ?, ?, ?, 'new')
-                       ON CONFLICT (outbox_id) DO UPDATE SET wanted_version = greatest(wanted_version, excluded.wanted_version)""",
-                    [f"card-{incident}", incident, channel, version],
-                )
-
-        self._database.write(work)
-
-    def _due(self, now: datetime) -> list[Card]:
-        rows = self._database.read(
-            lambda reader: reader.execute(
-                """SELECT outbox_id, incident_id, channel, ts, state, attempts FROM slack_message
-                   WHERE (shown_version IS NULL OR shown_version < wanted_version) AND (next_try_at IS NULL OR next_try_at <= ?)
-                   ORDER BY ts IS NOT NULL, outbox_id""",
-                [now],
-            )
-        )
-        return [Card(*row) for row in rows]
-
-    def _show(self, card: Card, now: datetime) -> None:
+    def _show(self, card: Card) -> float:
+        """Post or update one card; returns after how many seconds to look at it again."""
         incident = self._center.incident(card.incident)
         if incident is None:
-            return
-        expires = int(now.timestamp()) + self._settings.button_days * 86_400
-        told = self._center.timeline(incident.id)
-        shown = told[-self._settings.timeline_lines :] if self._settings.timeline_lines else ()
-        facts = CardFacts(
-            incident,
-            timeline=tuple(shown),
-            earlier=len(told) - len(shown),
-            suspect=self._suspect(incident.suspect_change),
-            names=self._people,
-        )
-        blocks = incident_card(
-            facts, lambda verb, drawn: seal(self._secret, Button(verb, drawn.id, drawn.version, expires))
-        )
-        blocks += (
-            [context([f"⏰ {escape(hint, 280)}" for hint in hints])]
-            if (hints := self._center.hints(incident.id)[:8])
-            else []
-        )
-        text = summary(incident)
+            return IDLE
         try:
-            if card.ts is None and card.state in ("posting", "unknown"):
-                found = find_card(self._client, card.channel, card.outbox_id)
-                if found is not None:
-                    card = card._replace(ts=found)
+            if card.state == "unknown":
+                ts = find_card(self._client, card.channel, card.outbox_id, self._oldest(card))
+                card = self._ledger.looked(card, ts)
+                if ts is not None and self._pause(card) > 0:
+                    return self._pause(card)
             if card.ts is None:
-                self._mark(card, "posting")
-                metadata = {"event_type": EVENT_TYPE, "event_payload": {"outbox_id": card.outbox_id}}
-                ts = str(
-                    call(
-                        self._client,
-                        "chat.postMessage",
-                        channel=card.channel,
-                        text=text,
-                        blocks=blocks,
-                        metadata=metadata,
-                    )["ts"]
-                )
-            else:
-                ts = card.ts
-                call(self._client, "chat.update", channel=card.channel, ts=ts, text=text, blocks=blocks)
-                self._last[card.channel] = self._monotonic()
-        except RateLimited as error:
-            self._later(card, "new" if card.ts is None else "shown", error.retry_after)
-        except OutcomeUnknown:
-            self._later(card, "unknown" if card.ts is None else "shown", self._settings.unknown_grace)
-        except NotInChannel as error:
-            LOG.warning("the bot is not in its channel: %s", error)
-            self._later(card, "new", self._settings.retry_most)
+                self._ledger.posting(card)
+            self._last[card.channel, card.method] = self._monotonic()
+            ts = self._send(card, incident)
+        except MessageNotFound as error:
+            LOG.warning("the card of %s was deleted in Slack and is posted anew: %s", incident.id, error)
+            self._ledger.replace(card)
+            return 0.0
         except SlackFailure as error:
-            LOG.warning("a card could not be shown: %s", error)
-            self._later(card, card.state if card.ts is None else "shown", self._backoff(card.attempts))
-        else:
-            self._shown(card, ts, incident.version)
+            return self._failed(card, error)
+        self._ledger.shown(card, ts, incident.version)
+        self.trouble = ""
+        return IDLE if card.ts is not None else 0.0
 
-    def _suspect(self, change: str | None) -> SafeText | None:
-        """Return what was changed just before, in words."""
-        if change is None:
-            return None
-        marker = self._database.read(lambda reader: reader.get(ChangeMarker, change))
-        return phrase("{} of {}", marker.version, marker.service) if marker else None
+    def _send(self, card: Card, incident: Incident) -> str:
+        """Make the call; returns the message's `ts`."""
+        facts = card_facts(self._center, self._database, incident, self._names, self._settings.timeline_lines)
+        expires = int(self._clock().timestamp()) + self._settings.button_days * 86_400
+
+        def sign(verb: str, drawn: Incident) -> str:
+            return seal(self._key, Button(verb, drawn.id, drawn.version, expires))
+
+        answer = call(
+            self._client,
+            card.method,
+            channel=card.channel,
+            text=summary(incident),
+            blocks=incident_card(facts, sign),
+            metadata={"event_type": EVENT_TYPE, "event_payload": {"outbox_id": card.outbox_id}},
+            **({} if card.ts is None else {"ts": card.ts}),
+        )
+        return str(answer["ts"]) if card.ts is None else card.ts
+
+    def _failed(self, card: Card, error: SlackFailure) -> float:
+        """Note when to try again, and in what state the card is until then."""
+        match error:
+            case RateLimited():
+                wait = error.retry_after + self._rng.random() * 0.2
+                self._last[card.channel, card.method] = (
+                    self._monotonic() + wait - self._settings.update_interval
+                )
+            case OutcomeUnknown() if card.ts is None:
+                wait = self._settings.unknown_grace if error.in_flight else 0.0
+            case SlackAway() | OutcomeUnknown():
+                wait = self._backoff(card.attempts)
+            case _:  # refused: somebody has to mend something first
+                wait = max(self._backoff(card.attempts), self._settings.retry_first)
+        if not isinstance(error, RateLimited):
+            LOG.warning("the card of %s could not be shown: %s", card.incident, error)
+            self.trouble = str(error)
+        doubtful = card.state == "unknown" or isinstance(error, OutcomeUnknown)
+        self._ledger.later(card, "unknown" if card.ts is None and doubtful else card.settled, wait)
+        return wait
+
+    def _oldest(self, card: Card) -> float:
+        begun = card.posting_at or self._clock()
+        return (begun - SKEW).timestamp()
 
     def _backoff(self, attempts: int) -> float:
-        longest: float = min(self._settings.retry_most, self._settings.retry_first * 2 ** min(attempts, 10))
+        longest: float = min(self._settings.retry_most, self._settings.retry_first * 2.0 ** min(attempts, 10))
         return longest * (0.5 + self._rng.random() / 2)
-
-    def _mark(self, card: Card, state: str) -> None:
-        self._database.write(
-            lambda tx: tx.execute(
-                "UPDATE slack_message SET state = ?, attempts = attempts + 1 WHERE outbox_id = ?",
-                [state, card.outbox_id],
-            )
-        )
-
-    def _later(self, card: Card, state: str, seconds: float) -> None:
-        self._database.write(
-            lambda tx: tx.execute(
-                "UPDATE slack_message SET state = ?, ts = ?, attempts = attempts + 1, next_try_at = ? WHERE outbox_id = ?",
-                [state, card.ts, tx.now + timedelta(seconds=seconds), card.outbox_id],
-            )
-        )
-
-    def _shown(self, card: Card, ts: str, version: int) -> None:
-        self._database.write(
-            lambda tx: tx.execute(
-                """UPDATE slack_message SET state = 'shown', ts = ?, shown_version = ?, attempts = 0, next_try_at = NULL,
-                   posted_at = coalesce(posted_at, ?), updated_at = ? WHERE outbox_id = ?""",
-                [ts, version, tx.now, tx.now, card.outbox_id],
-            )
-        )

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import logging
 import random
-import threading
 from collections.abc import Mapping
-
-from slack_bolt.adapter.socket_mode import SocketModeHandler
-from slack_sdk.errors import SlackClientError
+from concurrent.futures import ThreadPoolExecutor
 
 from bot.slack.api import web_client
 from bot.slack.app import build_app
 from bot.slack.errors import NoTokens
 from bot.slack.gateway import Gateway
 from bot.slack.http import SignedHttp
+from bot.slack.inbox import Inbox
 from bot.slack.outbox import Outbox
 from bot.slack.settings import SlackSettings
+from bot.slack.socket_mode import SocketMode
 from bot.slack.tokens import Tokens, read_tokens
 from bot.slack.worker import Worker
 from command_center.access.operators import Directory
@@ -31,7 +30,11 @@ LOG = logging.getLogger(__name__)
 
 
 class SlackBot:
-    """Gateway, worker, outbox and transport. Without tokens it stays off and says so; the rest of Mayday runs on."""
+    """Gateway, worker, outbox and transport. `key` signs buttons.
+
+    Raises `NoTokens` when a secret that the transport needs is missing. Slack may be away when it starts: what is to
+    be shown waits in the database until Slack can be reached.
+    """
 
     def __init__(
         self,
@@ -41,27 +44,28 @@ class SlackBot:
         directory: Directory,
         settings: SlackSettings,
         tokens: Tokens,
-        secret: bytes,
+        key: bytes,
         clock: Clock,
         rng: random.Random,
     ) -> None:
         client = web_client(tokens.bot.get_secret_value(), settings)
-        self._settings, self._rng = settings, rng
-        self._worker = Worker(database, center, gate, directory, client, settings)
-        self._outbox = Outbox(database, center, directory, client, settings, secret, clock, rng)
-        gateway = Gateway(database, center, gate, directory, settings, secret, clock, self._worker.wake)
-        signing = tokens.signing.get_secret_value() if tokens.signing else ""
-        by_http = settings.transport == "http"
-        if by_http and not signing:
-            raise NoTokens("the http transport needs the signing secret", hint=NoTokens.remedy)
-        self._app = build_app(gateway, client, settings, signing_secret=signing if by_http else "")
-        self._http = SignedHttp(self._app, database, center, settings, signing, clock) if by_http else None
-        self._app_token = tokens.app.get_secret_value() if tokens.app else ""
-        if not by_http and not self._app_token:
-            raise NoTokens("Socket Mode needs the app-level token", hint=NoTokens.remedy)
-        self._stopping = threading.Event()
-        self._socket: SocketModeHandler | None = None
-        self._connecting = threading.Thread(target=self._connect, name="slack-connect", daemon=True)
+        inbox = Inbox(database, gate)
+        self._worker = Worker(inbox, database, center, directory, client, settings, key)
+        self._outbox = Outbox(database, center, directory, client, settings, key, clock, rng)
+        gateway = Gateway(inbox, center, gate, directory, settings, key, clock, self._worker.take)
+        self._listeners = ThreadPoolExecutor(settings.listeners, thread_name_prefix="slack-listener")
+        app = build_app(gateway, client, self._listeners)
+        self._http: SignedHttp | None = None
+        self._socket: SocketMode | None = None
+        if settings.transport == "http":
+            if tokens.signing is None:
+                raise NoTokens("the http transport needs the signing secret", hint=NoTokens.remedy)
+            secret = tokens.signing.get_secret_value()
+            self._http = SignedHttp(app, database, center, settings, secret, clock)
+        else:
+            if tokens.app is None:
+                raise NoTokens("Socket Mode needs the app-level token", hint=NoTokens.remedy)
+            self._socket = SocketMode(app, tokens.app.get_secret_value(), settings, rng)
         center.on_change(lambda _incident: self._outbox.wake())
 
     @classmethod
@@ -92,49 +96,41 @@ class SlackBot:
 
     @property
     def state(self) -> str:
-        """`connected`, or `connecting` while Slack cannot be reached."""
-        if self._http is not None:
-            return "connected"
-        return (
-            "connected" if self._socket is not None and self._socket.client.is_connected() else "connecting"
-        )
+        """`connected` (or `listening` for HTTP), or `connecting` while Slack cannot be reached."""
+        if self._socket is None:
+            return "listening"
+        return "connected" if self._socket.connected else "connecting"
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong at present, in a sentence; empty when nothing is."""
+        return (self._socket.trouble if self._socket else "") or self._outbox.trouble
+
+    @property
+    def behind(self) -> int:
+        """How many cards do not show the newest state of their incident."""
+        return self._outbox.behind
+
+    @property
+    def url(self) -> str | None:
+        """Where signed requests are taken, with the http transport."""
+        return self._http.url if self._http else None
 
     def start(self) -> None:
         """Start everything; returns at once, whether or not Slack can be reached."""
-        self._worker.start()
+        left = self._worker.start()
+        if left:
+            LOG.info("%d requests from before are taken up again", left)
         self._outbox.start()
-        if self._http is not None:
-            self._http.start()
-        else:
-            self._connecting.start()
+        transport = self._socket or self._http
+        assert transport is not None
+        transport.start()
 
     def stop(self) -> None:
-        """Stop taking interactions, finish those at hand."""
-        self._stopping.set()
-        if self._http is not None:
-            self._http.stop()
-        else:
-            self._connecting.join()
-        if self._socket is not None:
-            self._socket.close()  # type: ignore[no-untyped-call]
+        """Stop taking interactions, finish those at hand; what is left waits in the database."""
+        transport = self._socket or self._http
+        assert transport is not None
+        transport.stop()
+        self._listeners.shutdown()
         self._worker.stop()
         self._outbox.stop()
-
-    def _connect(self) -> None:
-        """Open Socket Mode, again and again until it works; the client itself keeps it open after that."""
-        wait = self._settings.retry_first
-        while not self._stopping.is_set():
-            client = web_client(self._app_token, self._settings)
-            handler = SocketModeHandler(
-                self._app, self._app_token, web_client=client, concurrency=self._settings.listeners
-            )
-            try:
-                handler.connect()  # type: ignore[no-untyped-call]
-            except (SlackClientError, OSError) as error:
-                LOG.warning("Slack cannot be reached: %s", type(error).__name__)
-                handler.close()  # type: ignore[no-untyped-call]
-                self._stopping.wait(wait * (0.5 + self._rng.random() / 2))
-                wait = min(wait * 2, self._settings.retry_most)
-            else:
-                self._socket = handler
-                return

@@ -43,7 +43,7 @@ class SlackSettings(BaseModel):
     listeners: int = Field(
         default=32, ge=12, le=128, description="Threads that accept interactions; Bolt's own five are too few"
     )
-    request_timeout: float = Field(default=10, gt=0, le=60, description="How long one call to Slack may take")
+    request_timeout: int = Field(default=10, ge=1, le=60, description="How long one call to Slack may take")
     update_interval: float = Field(
         default=1.0, ge=1.0, le=60, description="Least time between two messages or updates in one channel"
     )

@@ -1,166 +1,215 @@
-"""Carries out what stands in the inbox, in the order in which it came, and answers the person who asked.
+"""Carries out what stands in the inbox and answers the person who asked.
 
-The row is claimed, the action is authorised again and carried out by the command center under the delivery's id, so a row
-that a crash left half done is carried out once. Answers go out on a few threads of their own, because Slack may be slow.
+Jobs about one incident are carried out in the order in which they came; different incidents do not wait for each
+other. Each action is authorised again and carried out by the command center under the delivery's id, so that a row
+which a crash left half done acts once. Answers go out on threads of their own, because Slack may be slow; a row is
+done when its answer has been sent or cannot be.
 """
 
 from __future__ import annotations
 
-import json
 import logging
-import threading
+import zlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Literal
 
 from slack_sdk import WebClient
 
+from bot.grammar import INCIDENT
+from bot.slack import answers
 from bot.slack.api import call
 from bot.slack.blocks import Block, escape
-from bot.slack.cards import CardFacts, list_card, show_card
-from bot.slack.errors import SlackFailure
+from bot.slack.buttons import seal_place
+from bot.slack.errors import ChannelNotFound, NotInChannel, SlackFailure, TriggerExpired
+from bot.slack.gather import card_facts
+from bot.slack.inbox import CameBack, Inbox, Job, OpenForm, Perform, ShowHome, Tell
 from bot.slack.modals import declare_form
 from bot.slack.settings import SlackSettings
-from command_center.access.operators import Directory
-from command_center.actions import ACTION, ListIncidents, ShowIncident
+from command_center.access.operators import Directory, Permission, may
+from command_center.actions import ListIncidents, ShowIncident
 from command_center.center import CommandCenter
 from models.errors import MaydayError
-from models.sanitizer.gate import Gate
+from models.sanitizer.guard import guarded
 from storage.database import Database
-from storage.records import Severity
-from storage.transaction import Transaction
 
 LOG = logging.getLogger(__name__)
-
-
-class Asked(NamedTuple):
-    """One claimed row."""
-
-    id: str
-    kind: str
-    operator: str | None
-    content: dict[str, Any]
+SHOWN_LINES = 20  # timeline entries in the answer to `show`
 
 
 class Worker:
-    """One thread that acts, and `answerers` threads that reply."""
+    """`start` takes up what was left, `take` adds a job, `stop` finishes what has begun; the rest stays waiting."""
 
     def __init__(
         self,
+        inbox: Inbox,
         database: Database,
         center: CommandCenter,
-        gate: Gate,
         directory: Directory,
         client: WebClient,
         settings: SlackSettings,
+        key: bytes,
     ) -> None:
-        self._database, self._center, self._gate, self._directory, self._client = (
-            database,
-            center,
-            gate,
-            directory,
-            client,
-        )
-        self._answerers = ThreadPoolExecutor(settings.workers, thread_name_prefix="slack-answer")
-        self._called = f"/{settings.command_prefix}incident"
-        self._people = {operator.id: operator.name for operator in directory.operators}
-        self._wake, self._stopping = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._run, name="slack-inbox", daemon=True)
+        self._inbox, self._database, self._center = inbox, database, center
+        self._directory, self._client, self._settings, self._key = directory, client, settings, key
+        self._called = INCIDENT.slash(settings.command_prefix)
+        self._names = {operator.id: operator.name for operator in directory.operators}
+        self._lanes = [
+            ThreadPoolExecutor(1, thread_name_prefix=f"slack-work-{lane}") for lane in range(settings.workers)
+        ]
+        self._answers = ThreadPoolExecutor(settings.workers, thread_name_prefix="slack-answer")
 
-    def start(self) -> None:
-        """Take up again what a crash left behind, then wait for more."""
-        self._database.write(lambda tx: tx.execute("UPDATE inbox SET state = 'new' WHERE state = 'started'"))
-        self._thread.start()
+    def start(self) -> int:
+        """Take up again what waits or was left half done; returns how many jobs that are."""
+        jobs = self._inbox.unfinished()
+        for job in jobs:
+            self.take(job)
+        return len(jobs)
 
-    def wake(self) -> None:
-        self._wake.set()
+    def take(self, job: Job) -> None:
+        """Add a job whose row stands in the inbox."""
+        lane = self._lanes[zlib.crc32(job.key.encode()) % len(self._lanes)]
+        try:
+            lane.submit(self._guard, job)
+        except RuntimeError:  # stopping: the row waits for the next start
+            LOG.info("a job waits for the next start")
 
     def stop(self) -> None:
-        """Finish the row at hand and the answers under way."""
-        self._stopping.set()
-        self._wake.set()
-        self._thread.join()
-        self._answerers.shutdown()
+        """Finish what has begun; what has not begun stays waiting in the inbox."""
+        for lane in self._lanes:
+            lane.shutdown(cancel_futures=True)
+        self._answers.shutdown()
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            asked = self._claim()
-            if asked is None:
-                self._wake.wait(1.0)
-                self._wake.clear()
-                continue
-            try:
-                outcome = self._do(asked)
-            except MaydayError as error:
-                outcome = error.code
-                self._say(asked, str(error))
-            self._finish(asked.id, outcome)
+    def _guard(self, job: Job) -> None:
+        """Do the job; whatever fails ends in a failed row, a line in the log and a sentence to the person."""
+        try:
+            with guarded("carrying out what was asked in Slack"):
+                self._inbox.begin(job.id)
+                self._do(job)
+        except MaydayError as error:
+            LOG.error("a job failed: %s", error)
+            self._finish_with(job, "failed", error.code, f"That failed, and nothing more is tried: {error}")
 
-    def _claim(self) -> Asked | None:
-        def work(tx: Transaction) -> Asked | None:
-            rows = tx.execute(
-                """UPDATE inbox SET state = 'started', attempts = attempts + 1, started_at = ?
-                   WHERE id = (SELECT id FROM inbox WHERE state = 'new' ORDER BY received_at, id LIMIT 1)
-                   RETURNING id, kind, operator, action""",
-                [tx.now],
+    def _do(self, job: Job) -> None:
+        match job.work:
+            case Perform():
+                self._perform(job, job.work)
+            case Tell():
+                self._finish_with(job, "done", "told", job.work.text)
+            case OpenForm():
+                self._open_form(job, job.work)
+            case ShowHome():
+                self._later(lambda: self._home(job))
+            case CameBack(ts=ts):
+                self._later(lambda: self._came_back(job, ts))
+
+    def _perform(self, job: Job, work: Perform) -> None:
+        operator = self._directory.by_id(job.operator or "")
+        outcome = self._center.perform(work.action, operator, cause=f"slack:{job.id}")
+        blocks: list[Block] = []
+        if outcome.ok and isinstance(work.action, ListIncidents):
+            blocks = answers.list_card(outcome.incidents, work.action.which, self._called)
+        elif outcome.ok and isinstance(work.action, ShowIncident) and outcome.incident:
+            facts = card_facts(self._center, self._database, outcome.incident, self._names, SHOWN_LINES)
+            blocks = answers.show_card(facts, self._called)
+        code = ",".join(outcome.reasons) or ("ok" if outcome.ok else "refused")
+        self._finish_with(job, "done", code, outcome.message, blocks)
+
+    def _open_form(self, job: Job, work: OpenForm) -> None:
+        """Open the form. Tried here and not after other answers: the trigger lives for three seconds."""
+        operator = self._directory.by_id(job.operator or "")
+        if not may(operator, Permission.DECLARE).allowed:
+            self._center.refuse(f"slack:{job.id}", "needs_declare", job.operator or "unknown")
+            self._finish_with(job, "done", "refused", "You may not declare incidents.")
+            return
+        view = declare_form(work.severity, seal_place(self._key, job.place.channel or ""))
+        try:
+            call(self._client, "views.open", trigger_id=work.trigger, view=view)
+        except TriggerExpired as error:
+            words = (
+                f"The form came too late to be opened. Try again, or type {self._called} declare and a title."
             )
-            return Asked(rows[0][0], rows[0][1], rows[0][2], json.loads(rows[0][3])) if rows else None
-
-        waiting = self._database.read(
-            lambda reader: reader.execute("SELECT 1 FROM inbox WHERE state = 'new' LIMIT 1")
-        )
-        return self._database.write(work) if waiting else None
-
-    def _do(self, asked: Asked) -> str:
-        action = asked.content["action"]
-        if asked.kind == "words":
-            self._say(asked, action["text"])
-            return "told"
-        if asked.kind == "form":
-            self._answerers.submit(self._open_form, asked)
-            return "form"
-        parsed = ACTION.validate_python(action, context={"admit": self._gate.text})
-        operator = self._directory.by_id(asked.operator or "")
-        outcome = self._center.perform(parsed, operator, cause=f"slack:{asked.id}")
-        if isinstance(parsed, ListIncidents) and outcome.ok:
-            self._say(asked, outcome.message, list_card(outcome.incidents, parsed.which, self._called))
-        elif isinstance(parsed, ShowIncident) and outcome.ok and outcome.incident is not None:
-            facts = CardFacts(outcome.incident, timeline=tuple(outcome.timeline[-20:]), names=self._people)
-            self._say(asked, outcome.message, show_card(facts, self._called))
+            self._finish_with(job, "done", error.code, words)
+        except SlackFailure as error:
+            self._finish_with(job, "failed", error.code, f"The form could not be opened: {error}")
         else:
-            self._say(asked, outcome.message)
-        return "done" if outcome.ok else ",".join(outcome.reasons) or "refused"
+            self._inbox.finish(job.id, "done", "form")
 
-    def _say(self, asked: Asked, text: str, blocks: list[Block] | None = None) -> None:
-        self._answerers.submit(self._answer, asked, escape(text), blocks)
+    def _finish_with(
+        self,
+        job: Job,
+        state: Literal["done", "failed"],
+        outcome: str,
+        text: str,
+        blocks: list[Block] | None = None,
+    ) -> None:
+        self._later(lambda: self._answer(job, state, outcome, escape(text), blocks or []))
 
-    def _answer(self, asked: Asked, text: str, blocks: list[Block] | None) -> None:
-        channel, user = asked.content["channel"], asked.content["user"]
+    def _later(self, body: Callable[[], None]) -> None:
+        """Do what needs Slack on a thread of its own; a failure of ours is logged, and the row is taken up again."""
+
+        def safely() -> None:
+            try:
+                with guarded("answering in Slack"):
+                    body()
+            except MaydayError as error:
+                LOG.error("an answer failed: %s", error)
+
+        try:
+            self._answers.submit(safely)
+        except RuntimeError:  # stopping: the row stays and is answered after the next start
+            LOG.info("an answer waits for the next start")
+
+    def _answer(
+        self, job: Job, state: Literal["done", "failed"], outcome: str, text: str, blocks: list[Block]
+    ) -> None:
         more = {"blocks": blocks} if blocks else {}
         try:
-            if channel:
-                call(self._client, "chat.postEphemeral", channel=channel, user=user, text=text, **more)
-            else:
-                direct = call(self._client, "conversations.open", users=user)["channel"]["id"]
-                call(self._client, "chat.postMessage", channel=direct, text=text, **more)
-        except SlackFailure as error:  # the action stands whether or not its answer could be shown
+            self._send(job, text, more)
+        except SlackFailure as error:  # what was done stands, whether or not its answer could be shown
             LOG.warning("an answer could not be shown: %s", error)
+        self._inbox.finish(job.id, state, outcome)
 
-    def _open_form(self, asked: Asked) -> None:
-        action = asked.content["action"]
+    def _send(self, job: Job, text: str, more: dict[str, list[Block]]) -> None:
+        """Answer in the channel, for that person alone; where the bot is not a member, by direct message."""
+        user, channel = job.place.user, job.place.channel
+        if channel:
+            try:
+                call(self._client, "chat.postEphemeral", channel=channel, user=user, text=text, **more)
+                return
+            except (ChannelNotFound, NotInChannel):
+                LOG.info("an answer goes by direct message: the bot is not in that channel")
+        direct = call(self._client, "conversations.open", users=user)["channel"]["id"]
+        call(self._client, "chat.postMessage", channel=direct, text=text, **more)
+
+    def _home(self, job: Job) -> None:
+        operator = self._directory.by_id(job.operator or "")
+        if may(operator, Permission.READ).allowed:
+            view = answers.home_view(self._center.incidents("open", operator), self._settings.command_prefix)
+        else:
+            view = answers.stranger_view()
         try:
-            call(
-                self._client,
-                "views.open",
-                trigger_id=action["trigger_id"],
-                view=declare_form(Severity(action["severity"])),
-            )
+            call(self._client, "views.publish", user_id=job.place.user, view=view)
         except SlackFailure as error:
-            self._answer(asked, escape(f"The form could not be opened: {error}"), None)
+            LOG.warning("the Home tab could not be shown: %s", error)
+        self._inbox.finish(job.id, "done", "home")
 
-    def _finish(self, row: str, outcome: str) -> None:
-        self._database.write(
-            lambda tx: tx.execute(
-                "UPDATE inbox SET state = 'done', outcome = ?, finished_at = ? WHERE id = ?",
-                [outcome, tx.now, row],
-            )
-        )
+    def _came_back(self, job: Job, ts: str) -> None:
+        try:
+            mark_came_back(self._client, job.place.channel or "", ts)
+        except SlackFailure as error:
+            LOG.warning("the test card could not be marked: %s", error)
+        self._inbox.finish(job.id, "done", "came_back")
+
+
+def mark_came_back(client: WebClient, channel: str, ts: str) -> None:
+    """Change the test card of the set-up, which waits for that, into one that says it works."""
+    call(
+        client,
+        "chat.update",
+        channel=channel,
+        ts=ts,
+        text="Mayday is set up: the button came back.",
+        blocks=answers.came_back_card(),
+        metadata={"event_type": "mayday_test", "event_payload": {"came_back": True}},
+    )
