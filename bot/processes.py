@@ -52,10 +52,11 @@ def run_receive_process(
     config: Config, layout: Layout, clock: Clock, stop: threading.Event, listeners: Mapping[str, str]
 ) -> None:
     """Process 1: listen, seal, sync, acknowledge. `listeners` (name → HOST:PORT or `off`) win over the configuration."""
-    from stream.receive import run_receiver
+    from stream.receive import check_exposure, run_receiver
 
-    ring = prepare(layout, "receive")
     settings = config.receive.listening(listeners)
+    check_exposure(settings)  # a wrong address is said before anything is made
+    ring = prepare(layout, "receive")
     run_receiver(settings, config.spool, layout, ring, clock, stop)
 
 
