@@ -7,19 +7,15 @@ buttons here.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import ipaddress
 import socket
-import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from random import Random
 from types import TracebackType
-from typing import TypeVar
 from urllib.parse import urlsplit
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -34,6 +30,7 @@ from bot.workspace.defaults import Credentials
 from bot.workspace.errors import WorkspaceAddressRefused
 from bot.workspace.model import Json
 from bot.workspace.page_api import PageApi
+from bot.workspace.serving import Serving
 from bot.workspace.settings import WorkspaceSettings
 from models.clock import Clock
 
@@ -45,7 +42,6 @@ _SECURITY = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
-T = TypeVar("T")
 
 
 class OnlyOwnVisitors:
@@ -132,10 +128,8 @@ class WorkspaceServer:
         except BaseException:
             self._sock.close()
             raise
-        self._server = uvicorn.Server(self._config())
-        self._thread: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._ready = threading.Event()
+        self._server = Serving(self.asgi(), self._sock)
+        self._running = False
 
     @property
     def api_url(self) -> str:
@@ -163,19 +157,6 @@ class WorkspaceServer:
         """Key for apps.manifest.*"""
         return self._workspace.state.config_token
 
-    def _config(self) -> uvicorn.Config:
-        return uvicorn.Config(
-            self.asgi(),
-            log_config=None,
-            log_level="critical",
-            access_log=False,
-            lifespan="on",
-            ws_ping_interval=20.0,
-            timeout_graceful_shutdown=1,
-            timeout_keep_alive=5,
-            server_header=False,
-        )
-
     def asgi(self) -> ASGIApp:
         """The whole server as one ASGI application."""
         workspace = self._workspace
@@ -183,9 +164,7 @@ class WorkspaceServer:
 
         @contextlib.asynccontextmanager
         async def lifespan(_: Starlette) -> AsyncIterator[None]:
-            self._loop = asyncio.get_running_loop()
             await workspace.open()
-            self._ready.set()
             yield
             await workspace.close()
 
@@ -213,28 +192,20 @@ class WorkspaceServer:
 
     def start(self) -> WorkspaceServer:
         """Serve in a thread of its own; returns when it answers."""
-        self._thread = threading.Thread(target=self._serve, name="workspace", daemon=True)
-        self._thread.start()
-        self._ready.wait()
+        self._server.begin()
+        self._running = True
         return self
-
-    def _serve(self) -> None:
-        self._server.run(sockets=[self._sock])
 
     def serve_forever(self) -> None:
         """Serve in this thread until SIGINT or SIGTERM."""
-        self._serve()
+        self._server.serve_here()
 
     def stop(self) -> None:
         """End it and wait until it has ended."""
-        if self._thread is None:
-            self._sock.close()
-            return
-        if self._loop is not None and self._thread.is_alive():
-            asyncio.run_coroutine_threadsafe(self._workspace.close(), self._loop).result(5)
-        self._server.should_exit = True
-        self._thread.join()
-        self._thread = None
+        if self._running:
+            self._running = False
+            self._server.end()
+        self._sock.close()
 
     def __enter__(self) -> WorkspaceServer:
         return self.start()

@@ -7,6 +7,7 @@ connection and is good for thirty seconds.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -130,14 +131,16 @@ class Sockets:
         """Tell every connection of the app that it will be closed; returns how many were told."""
         told = list(self._connections.get(app_id, []))
         for connection in told:
-            await connection.socket.send_text(orjson.dumps(self._disconnect(reason)).decode())
+            with contextlib.suppress(RuntimeError, WebSocketDisconnect):
+                await connection.socket.send_text(orjson.dumps(self._disconnect(reason)).decode())
         return len(told)
 
     async def drop(self, app_id: str) -> int:
         """Close every connection of the app without a word; returns how many there were."""
         dropped = list(self._connections.get(app_id, []))
         for connection in dropped:
-            await connection.socket.close(1011)
+            with contextlib.suppress(RuntimeError, WebSocketDisconnect):  # it may be gone already
+                await connection.socket.close(1011)
             connection.closing.set()
         return len(dropped)
 

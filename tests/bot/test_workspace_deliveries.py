@@ -23,10 +23,10 @@ from starlette.routing import Route
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from bot.workspace.bolt import serving
 from bot.workspace.faults import Fault
 from bot.workspace.fixture import RunningWorkspace
 from bot.workspace.model import Json
+from bot.workspace.serving import serving
 from bot.workspace.settings import WorkspaceSettings
 
 pytest_plugins = ("bot.workspace.fixture",)
