@@ -17,6 +17,7 @@ from bot.workspace.inputs import find_element, initial_values, is_stateful, merg
 from bot.workspace.methods import marks, views
 from bot.workspace.model import App, Channel, Json, Message, Person, View
 from bot.workspace.state import State
+from bot.workspace.typed import command_text, message_text
 
 SLACKBOT = "USLACKBOT"
 TROUBLE = "We had some trouble connecting. Try again?"
@@ -84,7 +85,8 @@ class Interactions:
         if room.archived or person.id not in room.members:
             raise WorkspaceRefused("this person cannot write here", hint="Archived, or not a member")
         try:
-            message = posting.post(self._state, room, user=person.id, text=text, thread_ts=thread_ts)
+            said = message_text(text, self._state)
+            message = posting.post(self._state, room, user=person.id, text=said, thread_ts=thread_ts)
         except SlackError as error:
             return {"ok": False, "error": error.error}
         return {"ok": True, "ts": message.ts, "channel": room.id}
@@ -104,7 +106,9 @@ class Interactions:
         url = self._state.issue_response_url(app.id, channel.id, person.id)
         trigger = self._state.issue_trigger(app.id, person.id)
         link = f"{self._base_url}/response/{url.key}"
-        body = payloads.slash(app, person, channel, word, rest.strip(), link, trigger.id)
+        known = (app.commands or {}).get(word)
+        words = command_text(rest.strip(), self._state, escape=known is not None and known.should_escape)
+        body = payloads.slash(app, person, channel, word, words, link, trigger.id)
         ack = await self._deliveries.deliver(app, "slash_commands", body)
         return self._answered(person, channel, app, word, ack)
 

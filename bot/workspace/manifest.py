@@ -77,7 +77,10 @@ def install(app: App, manifest: Json) -> None:
     app.scopes = _scopes(manifest)
     app.commands = {
         each["command"]: Command(
-            each["command"], str(each.get("description", "")), str(each.get("usage_hint", ""))
+            each["command"],
+            str(each.get("description", "")),
+            str(each.get("usage_hint", "")),
+            should_escape=each.get("should_escape") is True,
         )
         for each in _list(manifest, "features", "slash_commands")
     }

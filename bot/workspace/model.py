@@ -77,6 +77,7 @@ class Command:
     name: str
     description: str = ""
     usage_hint: str = ""
+    should_escape: bool = False
 
 
 @dataclass(slots=True)

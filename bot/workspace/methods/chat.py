@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from pydantic import Field
@@ -212,7 +213,8 @@ def post_due(state: State) -> None:
         if not channel.archived:
             content: dict[str, Any] = dict(planned.arguments)
             content["text"] = content["text"] or ""
-            posting.post(state, channel, user=app.bot_user, app=app, **content)
+            with contextlib.suppress(SlackError):  # its thread may be gone by now
+                posting.post(state, channel, user=app.bot_user, app=app, **content)
 
 
 class Permalink(Args):
