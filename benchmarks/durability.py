@@ -55,7 +55,8 @@ SENTENCES = {
     "backup": ("warning", "backup is {} s behind schedule and continues"),
     "upstream": ("error", "upstream connection refused by peer after {} attempts, giving up now"),
 }
-WEIGHTS = (40, 30, 20, 7, 3)
+WEIGHTS = (40, 30, 20, 7, 0.1)
+BROKEN = "billing"
 Cell = tuple[str, str, int]
 NAMES = ("receive", "stream", "command")
 
@@ -78,9 +79,12 @@ def chunk(
 ) -> tuple[list[tuple[int, dict[str, str]]], Counter[Cell]]:
     """Return the events of one chunk and what they count; event times move from `begin` with the share `at` done."""
     events, cells = [], Counter[Cell]()
+    outage = at > 0.6
     for _ in range(size):
         service = rng.choice(SERVICES)
-        name = rng.choices(tuple(SENTENCES), WEIGHTS)[0]
+        # Towards the end one service breaks: there must be one incident, and one card.
+        broken = outage and service == BROKEN and rng.random() < 0.8
+        name = "upstream" if broken else rng.choices(tuple(SENTENCES), WEIGHTS)[0]
         level, sentence = SENTENCES[name]
         moment = int((begin + at * 600 + rng.uniform(-20, 0)) * 1e9)
         events.append(
@@ -144,13 +148,12 @@ def kill(
 READER = """
 import duckdb, json, sys
 connection = duckdb.connect()
-for line in sys.stdin.read().split(";"):
-    if line.strip(): connection.execute(line)
+connection.execute(sys.stdin.read())
 ask = lambda sql: connection.execute(sql).fetchall()
 print(json.dumps({
-    "cells": ask("SELECT service, template_id, epoch(minute)::BIGINT // 60, sum(count)::BIGINT FROM live.pattern_minute GROUP BY ALL"),
-    "templates": ask("SELECT template_id, template FROM live.error_pattern"),
-    "incidents": ask("SELECT id, service FROM live.incident"),
+    "cells": ask("SELECT service, template_id, epoch(minute)::BIGINT // 60, sum(count)::BIGINT FROM pattern_minute GROUP BY ALL"),
+    "templates": ask("SELECT template_id, template FROM error_pattern"),
+    "incidents": ask("SELECT id, service FROM incident"),
 }))
 """
 
@@ -159,7 +162,7 @@ def read_back(layout: Layout) -> dict[str, list[list[object]]]:
     """Return counts, templates and incidents as a stock DuckDB in another process sees them."""
     lines = attach_lines(layout, KeyRing.load(layout, create=False))
     result = subprocess.run(
-        [sys.executable, "-c", READER], input=lines, capture_output=True, text=True, check=True
+        [sys.executable, "-c", READER], input=lines, stdout=subprocess.PIPE, text=True, check=True
     )
     found: dict[str, list[list[object]]] = json.loads(result.stdout)
     return found
@@ -203,7 +206,7 @@ def main() -> int:
         port = free_ports(1)[0]
         config = layout.root / "mayday.toml"
         config.write_text(
-            f'[receive]\nforward = "127.0.0.1:{port}"\nhttp = "off"\notlp = "off"\n'
+            f'services = {json.dumps(SERVICES)}\n[receive]\nforward = "127.0.0.1:{port}"\nhttp = "off"\notlp = "off"\n'
             f'[slack]\nbase_url = "{workspace.url}/api/"\nchannel = "incidents"\n'
             f'[[operators]]\nid = "oncall"\nname = "On-call engineer"\nslack = "U0ONCALL"\nuid = {os.getuid()}\nroles = ["engineer"]\n'
         )
@@ -291,6 +294,8 @@ def _run(
     console.print(
         f"incidents {sum(incidents.values())} ({extra_incidents} doubled), cards {sum(shown.values())} ({extra_cards} doubled)"
     )
+    if lost or doubled:
+        console.print(*(f"{name}: {text}" for name, text in found["templates"]), sep="\n", style="dim")
     when = datetime.now(UTC).isoformat(timespec="seconds")
     console.print(f"{when}: {len(found['templates'])} templates")
     kills = "/".join(str(killed[name]) for name in NAMES)
