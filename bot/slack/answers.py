@@ -70,7 +70,7 @@ def stranger_view() -> Block:
     return {"type": "home", "blocks": [bk.header("Mayday"), bk.section(sentence)]}
 
 
-def test_card(value: str) -> list[Block]:
+def trial_card(value: str) -> list[Block]:
     """Return the card of the set-up, with one button."""
     sentence = "This card was posted by `mayday slack setup`. Press the button: that proves the way back."
     return [

@@ -5,13 +5,16 @@ Slack's client reconnects by itself once it has been connected; only the first c
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
+import socket
 import threading
 
 from slack_bolt import App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.socket_mode.builtin import SocketModeClient
 
 from bot.slack.api import silent_logger, web_client
 from bot.slack.errors import refusal
@@ -45,7 +48,7 @@ class SocketMode:
         self._stopping.set()
         self._thread.join()
         if self._handler is not None:
-            self._handler.close()  # type: ignore[no-untyped-call]
+            hang_up(self._handler.client)
 
     def _connect(self) -> None:
         wait = self._settings.retry_first
@@ -69,6 +72,16 @@ class SocketMode:
                 LOG.info("connected to Slack by Socket Mode")
                 return
             LOG.warning("not connected to Slack: %s", self.trouble)
-            handler.close()  # type: ignore[no-untyped-call]
+            hang_up(handler.client)
             self._stopping.wait(wait * (0.5 + self._rng.random() / 2))
             wait = min(wait * 2, self._settings.retry_most)
+
+
+def hang_up(client: SocketModeClient) -> None:
+    """Close a client without waiting for its next receive to time out: the socket under it is shut down first."""
+    client.auto_reconnect_enabled = client.default_auto_reconnect_enabled = False
+    under = client.current_session.sock if client.current_session is not None else None
+    if under is not None:
+        with contextlib.suppress(OSError):  # already gone
+            under.shutdown(socket.SHUT_RDWR)
+    client.close()
