@@ -22,9 +22,7 @@ from bot.slack.settings import SlackSettings
 
 EVENT_TYPE = "mayday_card"
 PAGES = 20  # of 200 entries each: where a look through a list ends
-_READS = frozenset(
-    {"auth.test", "conversations.history", "conversations.info", "conversations.list", "users.lookupByEmail"}
-)
+_READS = frozenset({"auth.test", "conversations.history", "conversations.list", "users.lookupByEmail"})
 
 
 def silent_logger() -> logging.Logger:

@@ -24,7 +24,6 @@ BUTTON_TEXT, BUTTON_VALUE, OPTION_TEXT, OPTION_VALUE, PLACEHOLDER = 75, 2000, 75
 ACTION_ID, BLOCK_ID, VIEW_TITLE, VIEW_BUTTON, PRIVATE_METADATA = 255, 255, 24, 24, 3000
 MESSAGE_TEXT, INPUT_LABEL, INPUT_HINT = 4000, 2000, 2000
 
-_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 
@@ -34,12 +33,16 @@ def visible(text: str) -> str:
     >>> visible("pay\\u200bments\\u202e\\n\\x07ok")
     'payments\\nok'
     """
-    return "".join(c for c in text if c == "\n" or unicodedata.category(c) not in _HIDDEN)
+    return "\n".join(line if line.isprintable() else _seen(line) for line in text.split("\n"))
+
+
+def _seen(line: str) -> str:
+    return "".join(c for c in line if unicodedata.category(c) not in _HIDDEN)
 
 
 def escape(text: str, limit: int = SECTION) -> str:
     """Make a value fit for mrkdwn: hidden characters out, `&`, `<`, `>` escaped, then cut to `limit`."""
-    return cut("".join(_ESCAPES.get(c, c) for c in visible(text)), limit)
+    return cut(visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"), limit)
 
 
 def code(text: str, limit: int = 500) -> str:
