@@ -21,6 +21,7 @@ import tomli_w
 
 from bot.settings import SupervisorSettings
 from bot.slack.cards import ACK, RESOLVE
+from bot.slack.manifest import manifest
 from bot.slack.tokens import Tokens, keep_tokens
 from bot.supervisor import Supervisor, mayday_commands
 from bot.workspace.client import WorkspaceClient
@@ -63,7 +64,10 @@ class Demo:
 
         self.layout.prepare()
         self.workspace = WorkspaceServer(
-            WorkspaceSettings(port=self.workspace_port), self.clock, random.Random()
+            WorkspaceSettings(port=self.workspace_port),
+            self.clock,
+            random.SystemRandom(),
+            manifest=manifest(),
         )
         self.workspace.start()
         self.say(f"Workspace: {self.workspace.url}   (a stand-in for Slack on this machine)")

@@ -16,10 +16,12 @@ def workspace(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one")] = 8065,
 ) -> None:
     """Run the local workspace alone and print its address. It keeps nothing on disk."""
+    from bot.slack.manifest import manifest
     from bot.workspace.server import WorkspaceServer
     from bot.workspace.settings import WorkspaceSettings
 
-    server = WorkspaceServer(WorkspaceSettings(port=port), system_clock, random.Random())
+    settings = WorkspaceSettings(port=port)
+    server = WorkspaceServer(settings, system_clock, random.SystemRandom(), manifest=manifest())
     server.start()
     try:
         console().print(f"The local workspace (a stand-in for Slack) is at {server.url}. Ctrl-C stops it.")

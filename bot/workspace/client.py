@@ -1,6 +1,6 @@
 """Drive a running workspace from a script: act as its members, wait for what they see, order faults.
 
-    client = WorkspaceClient("http://127.0.0.1:4390")
+    client = WorkspaceClient("http://127.0.0.1:8065")
     client.command("oncall", "#incidents", "/incident declare")
     client.submit("oncall", {"title": "Checkout errors"})
     card = client.wait_for("#incidents", lambda message: "Checkout" in message["text"])

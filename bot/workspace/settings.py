@@ -13,7 +13,7 @@ class WorkspaceSettings(BaseModel):
         default="127.0.0.1", description="Address to listen on; loopback unless allow_remote is set"
     )
     port: int = Field(
-        default=4390, ge=0, le=65535, description="Port of page, Web API and Socket Mode; 0 takes any"
+        default=8065, ge=0, le=65535, description="Port of page, Web API and Socket Mode; 0 takes any"
     )
     allow_remote: bool = Field(
         default=False,

@@ -14,6 +14,7 @@ import pytest
 from slack_bolt import Ack, App
 from slack_sdk import WebClient
 
+from bot.slack.manifest import manifest
 from bot.workspace import Credentials, WorkspaceClient, WorkspaceServer, WorkspaceSettings
 from bot.workspace.errors import (
     WorkspaceAddressRefused,
@@ -80,6 +81,13 @@ def test_keys_can_be_passed_in_and_a_faulty_manifest_is_refused_at_once() -> Non
         assert WebClient("xoxb-1", base_url=server.api_url).auth_test()["ok"]
     with pytest.raises(BadInput, match="/display_information/name"):
         WorkspaceServer(WorkspaceSettings(port=0), system_clock, Random(1), manifest={})
+
+
+def test_maydays_own_manifest_is_installed_as_it_is() -> None:
+    with WorkspaceServer(WorkspaceSettings(port=0), system_clock, Random(1), manifest=manifest()) as server:
+        app = WorkspaceClient(server.url).state()["apps"][0]
+        assert app["name"] == "Mayday"
+        assert "/incident" in [command["name"] for command in app["commands"]]
 
 
 def test_keys_are_different_each_time_and_never_printed() -> None:

@@ -11,6 +11,7 @@ export const EMOJI = {
   "+1": "👍", thumbsup: "👍", "-1": "👎", thumbsdown: "👎", raised_hands: "🙌", pray: "🙏", tada: "🎉", heart: "❤️",
   wave: "👋", thinking_face: "🤔", hospital: "🏥", pill: "💊", computer: "💻", link: "🔗", star: "⭐", zap: "⚡", bug: "🐛",
   construction: "🚧", sos: "🆘", siren: "🚨", busts_in_silhouette: "👥", bust_in_silhouette: "👤", telephone_receiver: "📞",
+  octagonal_sign: "🛑", small_red_triangle: "🔺", large_orange_diamond: "🔶", small_blue_diamond: "🔹",
   arrow_up: "⬆️", arrow_down: "⬇️", arrow_right: "➡️", repeat: "🔁", hand: "✋", lifebuoy: "🛟", ring_buoy: "🛟",
 };
 
@@ -31,11 +32,17 @@ const DRAWN = {
   lock: [["M6.5 9V6.5a3.5 3.5 0 0 1 7 0V9", "none", "#6b7683"], ["M4.5 9h11v9h-11z", "#eab308"]],
   memo: [["M4 2h9l3 3v13H4z", "#fff", "#6b7683"], ["M7 8h6M7 11h6M7 14h4", "none", "#6b7683"]],
   clipboard: [["M4 3h12v15H4z", "#c08a4d"], ["M6 6h8v10H6z", "#fff"], ["M7.5 1.5h5v3h-5z", "#6b7683"]],
+  octagonal_sign: [["M6.2 1.5h7.6l4.7 4.7v7.6l-4.7 4.7H6.2l-4.7-4.7V6.2z", "#d92d20"], ["M6 10h8", "none", "#fff"]],
+  small_red_triangle: [["M10 3 18.5 17h-17z", "#d92d20"]],
+  large_orange_diamond: [["M10 1.5 18.5 10 10 18.5 1.5 10z", "#e8710a"]],
+  small_blue_diamond: [["M10 4.5 15.5 10 10 15.5 4.5 10z", "#2563eb"]],
+  stopwatch: [["M10 4a7 7 0 1 0 0 14 7 7 0 0 0 0-14z", "#fff", "#5c6773"], ["M10 7.5V11l2.5 1.5M8 1.5h4", "none", "#5c6773"]],
   "+1": [["M3 9h3v8H3zM7 9l3-7c2 0 2 1.5 1.7 3L11.3 8H16c1.5 0 2 1 1.7 2.3l-1.3 5.4c-.3 1-.9 1.3-1.800 1.3H7z", "#f2b134", "#a86b00"]],
 };
-const NAMES = new Map(Object.entries(EMOJI).map(([name, char]) => [char, name]).reverse());
+const bare = (char) => char.replace("\uFE0F", ""); // with or without the mark that asks for colour
+const NAMES = new Map(Object.entries(EMOJI).map(([name, char]) => [bare(char), name]).reverse());
 const CHARS = [...NAMES.keys()].sort((one, other) => other.length - one.length).join("|");
-const FOUND = new RegExp(`:([a-z0-9_+'-]+(?:::skin-tone-[2-6])?):|(${CHARS})`, "g");
+const FOUND = new RegExp(`:([a-z0-9_+'-]+(?:::skin-tone-[2-6])?):|((?:${CHARS})\uFE0F?)`, "g");
 let coloured = null;
 
 /** Whether this machine shows emoji in colour: one is painted and its pixels are looked at. */
@@ -69,8 +76,13 @@ function drawn(name) {
 export function emoji(name) {
   const base = name.split("::")[0];
   if (EMOJI[base] && hasFont()) return EMOJI[base];
-  const same = DRAWN[base] ? base : NAMES.get(EMOJI[base]);
+  const same = DRAWN[base] ? base : NAMES.get(bare(EMOJI[base] ?? ""));
   return DRAWN[same] ? drawn(same) : `:${base}:`;
+}
+
+function character(char) {
+  const name = NAMES.get(bare(char));
+  return DRAWN[name] && !hasFont() ? drawn(name) : char;
 }
 
 /** Text with its emoji, as strings and nodes. */
@@ -78,16 +90,18 @@ export function withEmoji(text) {
   const parts = [];
   let at = 0;
   for (const match of text.matchAll(FOUND)) {
-    const name = match[1] ?? NAMES.get(match[2]);
-    if (match[1] && !EMOJI[name.split("::")[0]]) continue;
-    parts.push(text.slice(at, match.index), emoji(name));
+    const [, name, char] = match;
+    if (name && !EMOJI[name.split("::")[0]]) continue;
+    parts.push(text.slice(at, match.index), name ? emoji(name) : character(char));
     at = match.index + match[0].length;
   }
   parts.push(text.slice(at));
   return parts;
 }
 
-/** Text with its emoji as characters, for where nodes cannot go. */
+/** Text with its emoji as characters, for where nodes cannot go; without them where no font has them. */
 export function emojiText(text) {
-  return text.replace(/:([a-z0-9_+'-]+):/g, (whole, name) => EMOJI[name] ?? whole);
+  if (hasFont()) return text.replace(FOUND, (whole, name, char) => char ?? EMOJI[name] ?? whole);
+  const left = (char) => (DRAWN[NAMES.get(bare(char))] ? "" : char);
+  return text.replace(FOUND, (whole, name, char) => (char ? left(char) : EMOJI[name] ? "" : whole)).trim();
 }

@@ -64,6 +64,7 @@ function spans(text) {
   for (const match of text.matchAll(SPAN)) {
     if (match.index > at) nodes.push(...plain(text.slice(at, match.index)));
     at = match.index + match[0].length;
+    if (match[1] && text[at] === "\n") at += 1; // a code block ends its line already
     const [, pre, code, angle, bold, italic, strike] = match;
     if (pre) nodes.push(h("pre", {}, unescape(pre.slice(3, -3).replace(/^\n/, ""))));
     else if (code) nodes.push(h("code", {}, unescape(code.slice(1, -1))));
