@@ -10,11 +10,11 @@ from typing import Annotated, Any
 import typer
 from pydantic_core import to_jsonable_python
 from rich.table import Table
-from storage.questions import QUESTIONS
 
 from bot.cli.common import ConfigOption, JsonOption, StateOption, console, state_layout
 from models.errors import BadInput
 from storage.client import StoreClient
+from storage.questions import QUESTIONS
 
 
 def sql(
@@ -43,7 +43,6 @@ def sql(
     layout = state_layout(config, state)
     if attach:
         from storage.publish import attach_lines
-
         from storage.seal import KeyRing
 
         print(attach_lines(layout, KeyRing.load(layout, create=False)))
