@@ -23,7 +23,20 @@ _WORDS = {
     Level.INFO: ("info", "information", "informational", "notice", "inf", "i", "n", "log", "5", "6"),
     Level.WARN: ("warn", "warning", "wrn", "w", "4"),
     Level.ERROR: ("error", "err", "severe", "eror", "e", "3"),
-    Level.FATAL: ("fatal", "critical", "crit", "alert", "emerg", "emergency", "panic", "f", "c", "0", "1", "2"),
+    Level.FATAL: (
+        "fatal",
+        "critical",
+        "crit",
+        "alert",
+        "emerg",
+        "emergency",
+        "panic",
+        "f",
+        "c",
+        "0",
+        "1",
+        "2",
+    ),
 }
 _BY_WORD = {word: level for level, words in _WORDS.items() for word in words}
 

@@ -173,7 +173,9 @@ def connect(address: tuple[str, int], options: ClientOptions) -> socket.socket:
 
 def _shake_hands(connection: socket.socket, options: ClientOptions, key: str) -> None:
     hello = _unpack(_read(connection), raw=True)
-    if not (isinstance(hello, list) and len(hello) == 2 and hello[0] == b"HELO" and isinstance(hello[1], dict)):
+    if not (
+        isinstance(hello, list) and len(hello) == 2 and hello[0] == b"HELO" and isinstance(hello[1], dict)
+    ):
         raise _Broken("the receiver did not say HELO")
     nonce, auth = hello[1].get(b"nonce", b""), hello[1].get(b"auth", b"")
     salt, host = secrets.token_bytes(16), options.self_hostname.encode()
