@@ -86,7 +86,11 @@ class SignedHttp:
             reason = error.reason
             await run_in_threadpool(lambda: self._center.refuse("slack-http", reason, "unknown"))
             return PlainTextResponse("", status_code=401)
-        taken = to_bolt_request(request, body)
+        try:
+            taken = to_bolt_request(request, body)
+        except ValueError:  # signed, and yet not what Slack sends
+            await run_in_threadpool(lambda: self._center.refuse("slack-http", "bad_interaction", "unknown"))
+            return PlainTextResponse("", status_code=400)
         return to_starlette_response(await run_in_threadpool(self._app.dispatch, taken))
 
     def _is_first(self, signature: str) -> bool:

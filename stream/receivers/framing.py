@@ -33,6 +33,9 @@ from stream.receivers.msgpack_header import (
     header,
 )
 
+_PIECE = (
+    32 * 1024
+)  # the scanner keeps a buffer of twice what it is fed at once; hundreds of connections have one each
 MAX_CHUNK = 256  # an acknowledgement repeats the chunk id and must stay below 512 bytes
 
 
@@ -141,14 +144,16 @@ class Framer:
         while count:
             if fed < len(buffer):
                 with memoryview(buffer) as view:
-                    scanner.feed(view[fed:])
-                fed = len(buffer)
+                    scanner.feed(view[fed : fed + _PIECE])
+                fed = min(len(buffer), fed + _PIECE)
             try:
                 while count:
                     scanner.skip()
                     count -= 1
                     begun = start + scanner.tell()
             except msgpack.OutOfData:
+                if fed < len(buffer):
+                    continue
                 if len(buffer) > limit or claims_more(buffer, begun, limit):
                     raise NotForward("message_too_large") from None
                 yield

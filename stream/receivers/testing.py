@@ -77,9 +77,13 @@ class RunningReceiver:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def stop(self) -> None:
-        """Stop it as SIGTERM does, and wait for its end; raises what it died of."""
+    def begin_to_stop(self) -> None:
+        """Tell it to stop, as SIGTERM does, and do not wait."""
         self._stop.set()
+
+    def stop(self) -> None:
+        """Tell it to stop, and wait for its end; raises what it died of."""
+        self.begin_to_stop()
         self._thread.join(30)
         if self._thread.is_alive():
             raise TimeoutError("the receiver did not stop")

@@ -126,10 +126,13 @@ class Rig:
 
     def refused(self) -> list[str]:
         """The reasons of all refusals in the audit trail."""
-        rows = self.db.read(
-            lambda reader: reader.execute("SELECT data FROM audit_log WHERE action = 'refused' ORDER BY seq")
-        )
-        return [json.loads(row[0])["reason"] for row in rows]
+        return [reason for _, reason in self.refusals()]
+
+    def refusals(self) -> list[tuple[str, str]]:
+        """Who was refused and why, from the audit trail."""
+        rows = self.db.read(lambda reader: reader.execute("SELECT payload FROM audit_log ORDER BY seq"))
+        entries = [json.loads(row[0]) for row in rows]
+        return [(e["actor"], e["data"]["reason"]) for e in entries if e["action"] == "refused"]
 
     def wait_until(self, holds: Callable[[], bool], seconds: float = 10) -> None:
         """Wait for something in the database; it is looked for after each change and every 20 ms."""

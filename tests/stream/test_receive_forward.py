@@ -224,7 +224,7 @@ def test_stopping_answers_what_is_in_flight(tmp_path: Path) -> None:
         hold(disk, connection)
         connection.sendall(message(1))
         assert disk.waiting.wait(10)
-        receiver._stop.set()
+        receiver.begin_to_stop()
         disk.gate.set()
         assert acks(connection, 1) == ["chunk-1"]
         assert connection.recv(1) == b""

@@ -240,7 +240,7 @@ def test_stopping_answers_what_is_in_flight_and_refuses_half_a_body(tmp_path: Pa
         hold(disk, receiver)
         whole.request("POST", "/v1/ingest", BODY)
         assert disk.waiting.wait(10)
-        receiver._stop.set()
+        receiver.begin_to_stop()
         assert half.recv(65_536).startswith(b"HTTP/1.1 503 ")
         half.close()
         disk.gate.set()
