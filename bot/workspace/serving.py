@@ -11,6 +11,7 @@ from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp
+from websockets.exceptions import InvalidState
 
 
 class Serving(uvicorn.Server):
@@ -43,6 +44,16 @@ class Serving(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets=sockets)
         self._answers.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for _ in range(20):
+            try:
+                return await super().shutdown(sockets=sockets)
+            except (
+                InvalidState
+            ):  # one connection was just closing by itself; the others still have to be told
+                await asyncio.sleep(0.05)
+        return await super().shutdown(sockets=sockets)
 
     async def main_loop(self) -> None:
         await self._over.wait()
