@@ -182,6 +182,7 @@ class ForwardReceiver(LinkServer):
         super().__init__(
             "forward",
             wanted,
+            intake,
             lambda links, scratch: ForwardLink(intake, settings, links, scratch, credentials),
             tls,
             settings.handshake_seconds,

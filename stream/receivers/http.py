@@ -329,6 +329,7 @@ class HttpReceiver(LinkServer):
         super().__init__(
             name,
             wanted,
+            intake,
             lambda links, scratch: HttpLink(intake, settings, links, scratch, paths, tokens, name == "otlp"),
             tls,
             settings.handshake_seconds,

@@ -1,22 +1,31 @@
-"""Listening on one address and keeping track of its connections; the part that all receivers share."""
+"""Listening on one address and keeping track of its connections; the part that all receivers share.
+
+Connections are accepted here rather than by asyncio's own server: a handshake that fails is counted, a shortage of file
+descriptors pauses the accepting instead of spinning, and stopping leaves no connection half made.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import errno
+import socket
 import ssl
 from collections.abc import Callable
 
 from stream.receivers.address import Address
 from stream.receivers.errors import ReceiverAddress
+from stream.receivers.intake import Intake
 from stream.receivers.link import SCRATCH_BYTES, Link
 
-_LAST_SECONDS = 1.0
 _REASONS = {
     errno.EADDRINUSE: "is in use by another process",
     errno.EADDRNOTAVAIL: "is not an address of this machine",
     errno.EACCES: "is not allowed for this user",
 }
+_BACKLOG = 1024
+_AT_ONCE = 64  # connections accepted in one turn of the loop
+_PAUSE_SECONDS = 0.5  # without a free file descriptor
+_LAST_SECONDS = 1.0
 
 
 class Links(set[Link]):
@@ -44,32 +53,36 @@ class LinkServer:
         self,
         name: str,
         wanted: Address,
+        intake: Intake,
         make: Callable[[set[Link], bytearray], Link],
         tls: ssl.SSLContext | None,
         handshake_seconds: float,
     ) -> None:
         self.name = name
-        self._wanted, self._make, self._tls, self._handshake_seconds = wanted, make, tls, handshake_seconds
-        self._bound = wanted
+        self._bound = self._wanted = wanted
+        self._intake, self._make = intake, make
+        self._tls, self._handshake_seconds = tls, handshake_seconds
         self._links = Links()
+        self._opening: set[asyncio.Task[None]] = set()
         self._scratch = bytearray(SCRATCH_BYTES)
-        self._server: asyncio.Server | None = None
+        self._listening: socket.socket | None = None
+        self._again: asyncio.TimerHandle | None = None
 
     @property
     def address(self) -> Address:
-        """Where it listens; before `start`, where it is meant to."""
+        """Where it listens, or did last; before `start`, where it is meant to."""
         return self._bound
 
     async def start(self) -> None:
         """Begin to listen. Raises `ReceiverAddress`."""
+        host, port = self._wanted
+        six = ":" in host
         try:
-            self._server = await asyncio.get_running_loop().create_server(
-                lambda: self._make(self._links, self._scratch),
-                self._wanted.host,
-                self._wanted.port,
-                ssl=self._tls,
-                ssl_handshake_timeout=self._handshake_seconds if self._tls else None,
-                backlog=1024,
+            self._listening = socket.create_server(
+                (host, port),
+                family=socket.AF_INET6 if six else socket.AF_INET,
+                backlog=_BACKLOG,
+                dualstack_ipv6=host == "::" and socket.has_dualstack_ipv6(),
             )
         except OSError as error:
             reason = _REASONS.get(error.errno or 0, "cannot be listened on")
@@ -77,18 +90,29 @@ class LinkServer:
                 f"the {self.name} listener's address {self._wanted} {reason}",
                 hint="Give another HOST:PORT, or `off`",
             ) from None
-        host, port, *_ = self._server.sockets[0].getsockname()
-        self._bound = Address(host, port)
+        self._listening.setblocking(False)
+        bound = self._listening.getsockname()
+        self._bound = Address(bound[0], bound[1])
+        self._watch()
 
     def stop_reading(self) -> None:
         """Take no further connection and no further message."""
-        if self._server is not None:
-            self._server.close()
+        if self._listening is not None:
+            if self._again is not None:
+                self._again.cancel()
+            asyncio.get_running_loop().remove_reader(self._listening)
+            self._listening.close()
+            self._listening = None
         for link in tuple(self._links):
             link.stop_reading()
 
     async def close(self) -> None:
         """Close every connection once its last answer has left; after a second, whatever it does."""
+        if self._opening:  # those in the clear are made, and refused, at once; handshakes get their second
+            _, late = await asyncio.wait(self._opening, timeout=_LAST_SECONDS)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
         for link in tuple(self._links):
             link.close()
         try:
@@ -97,3 +121,44 @@ class LinkServer:
         except TimeoutError:
             for link in tuple(self._links):
                 link.abort()
+        await asyncio.sleep(0)  # a transport lets go of its socket in the turn after it was closed
+
+    def _watch(self) -> None:
+        if self._listening is not None:
+            asyncio.get_running_loop().add_reader(self._listening, self._accept)
+
+    def _accept(self) -> None:
+        assert self._listening is not None
+        loop = asyncio.get_running_loop()
+        for _ in range(_AT_ONCE):
+            try:
+                connection, _ = self._listening.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                # Out of file descriptors: the waiting connection would wake the loop for ever.
+                loop.remove_reader(self._listening)
+                self._again = loop.call_later(_PAUSE_SECONDS, self._watch)
+                code = errno.errorcode.get(error.errno or 0, "OSError")
+                self._intake.trouble("accept", f"{self.name}: no connection can be accepted now ({code})")
+                return
+            task = loop.create_task(self._open(connection))
+            self._opening.add(task)
+            task.add_done_callback(self._opening.discard)
+
+    async def _open(self, connection: socket.socket) -> None:
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: self._make(self._links, self._scratch),
+                connection,
+                ssl=self._tls,
+                ssl_handshake_timeout=self._handshake_seconds if self._tls is not None else None,
+            )
+        except (
+            OSError
+        ) as error:  # ssl.SSLError, a time-out and a connection that went away are all of its kind
+            connection.close()
+            if self._tls is not None:
+                self._intake.metrics.failed_handshakes += 1
+                self._intake.metrics.refused["tls"] += 1
+                self._intake.trouble("tls", f"{self.name}: a TLS handshake failed ({type(error).__name__})")

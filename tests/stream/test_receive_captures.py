@@ -206,6 +206,7 @@ def test_a_client_certificate_names_the_agent_and_without_one_nothing_is_taken(
         play(receiver, case, ClientOptions(tls=known, server_hostname="rx.test"))
     assert stored_forward(receiver) == expected_forward([case], times=1)
     assert {row["agent"] for row in receiver.records()} == {"agent-7"}
+    assert (receiver.status().failed_handshakes, receiver.status().refused) == (1, {"tls": 1})
 
 
 def post(address: tuple[str, int], captured: bytes, *more: bytes) -> int:
