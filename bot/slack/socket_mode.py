@@ -78,10 +78,12 @@ class SocketMode:
 
 
 def hang_up(client: SocketModeClient) -> None:
-    """Close a client without waiting for its next receive to time out: the socket under it is shut down first."""
+    """Close a client at once; by itself it would first wait for its next receive and its next message in vain."""
     client.auto_reconnect_enabled = client.default_auto_reconnect_enabled = False
     under = client.current_session.sock if client.current_session is not None else None
     if under is not None:
         with contextlib.suppress(OSError):  # already gone
             under.shutdown(socket.SHUT_RDWR)
+    client.closed = True
+    client.message_queue.put(None)
     client.close()
