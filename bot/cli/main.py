@@ -41,6 +41,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("replay", "Run log files through the whole flow and list the incidents found"),
     "spool": ("spool", "Look into the spool"),
     "audit": ("audit", "Verify the audit chain"),
+    "slack": ("slack", "Connect a Slack workspace, or check the connection"),
     "workspace": ("workspace", "Run the local workspace alone"),
     "config": ("config", "Show, explain or write the configuration"),
     "whoami": ("status", "Say which operator you are at this terminal, and why"),

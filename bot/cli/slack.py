@@ -1,0 +1,62 @@
+"""`mayday slack setup|check`: from nothing to a first card in a real workspace, and the same checks again later."""
+
+from __future__ import annotations
+
+import os
+
+import typer
+
+from bot.cli.common import ConfigOption, StateOption, console, setting
+from models.clock import system_clock
+
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Connect a Slack workspace, or check the connection."
+)
+
+
+@app.command()
+def setup(config: ConfigOption = None, state: StateOption = None) -> None:
+    """Walk through making the app, the tokens, the channels and the people, and post a test card."""
+    from bot.slack.setup import run_setup
+    from storage.seal import KeyRing
+
+    known = setting(config, state)
+    known.layout.prepare()
+    ring = KeyRing.load(known.layout, create=True)
+    raise typer.Exit(
+        run_setup(
+            console(),
+            _ask,
+            known.layout,
+            known.config.slack,
+            known.config.operators,
+            ring.secret("buttons"),
+            system_clock,
+        )
+    )
+
+
+@app.command()
+def check(config: ConfigOption = None, state: StateOption = None) -> None:
+    """Repeat every check of the set-up with the tokens that are kept."""
+    from bot.slack.setup import run_check
+    from storage.seal import KeyRing
+
+    known = setting(config, state)
+    ring = KeyRing.load(known.layout, create=True)
+    raise typer.Exit(
+        run_check(
+            console(),
+            known.layout,
+            known.config.slack,
+            known.config.operators,
+            ring.secret("buttons"),
+            system_clock,
+            os.environ,
+        )
+    )
+
+
+def _ask(question: str, *, secret: bool) -> str:
+    """Ask the person; a secret is not shown while it is typed."""
+    return str(typer.prompt(question, hide_input=secret))
