@@ -113,7 +113,7 @@ class Outbox:
     def step(self) -> float:
         """Show what has changed and may be shown now; returns the seconds after which to look again."""
         if self._channel is None:
-            self._channel = self._find_channel()
+            self._channel, self.trouble = self._find_channel(), ""
         self._ledger.want(self._channel, self._clock())
         cards, wait = self._ledger.due(self._clock())
         wait = min(wait, IDLE)
