@@ -72,6 +72,7 @@ def run_stream_process(config: Config, layout: Layout, clock: Clock, stop: threa
 
 def run_command_process(config: Config, layout: Layout, clock: Clock, stop: threading.Event) -> None:
     """Process 3: the only owner of the database; decides, publishes, answers on the socket, talks to Slack."""
+    from bot.slack.people import read_people, with_people
     from bot.slack.run import SlackBot
     from command_center.access.operators import Directory
     from command_center.center import CommandCenter
@@ -80,7 +81,7 @@ def run_command_process(config: Config, layout: Layout, clock: Clock, stop: thre
 
     ring = prepare(layout, "command")
     gate = make_gate(config, layout)
-    directory = Directory(config.operators)
+    directory = Directory(with_people(config.operators, read_people(layout.root)))
     database = Database.open(layout, ring, clock)
     try:
         center = CommandCenter(database, gate, directory, config.center, clock)

@@ -1,8 +1,9 @@
-"""`mayday slack setup|check`: from nothing to a first card in a real workspace, and the same checks again later."""
+"""`mayday slack setup|check|manifest`: to a first card in a real workspace, the same checks again, the manifest."""
 
 from __future__ import annotations
 
 import os
+from typing import Annotated
 
 import typer
 
@@ -55,6 +56,20 @@ def check(config: ConfigOption = None, state: StateOption = None) -> None:
             os.environ,
         )
     )
+
+
+@app.command()
+def manifest(
+    url: Annotated[
+        str | None, typer.Option(help="Public address of /slack/events, for the http transport")
+    ] = None,
+    config: ConfigOption = None,
+    state: StateOption = None,
+) -> None:
+    """Print the app manifest for this configuration, to paste at api.slack.com/apps."""
+    from bot.slack.manifest import manifest_yaml
+
+    print(manifest_yaml(setting(config, state).config.slack.command_prefix, url), end="")
 
 
 def _ask(question: str, *, secret: bool) -> str:

@@ -45,7 +45,10 @@ class SlackSettings(BaseModel):
     )
     request_timeout: int = Field(default=10, ge=1, le=60, description="How long one call to Slack may take")
     update_interval: float = Field(
-        default=1.0, ge=1.0, le=60, description="Least time between two messages or updates in one channel"
+        default=1.0,
+        ge=0.05,
+        le=60,
+        description="Least time between two posts, or two updates, in one channel; Slack itself allows one a second",
     )
     unknown_grace: float = Field(
         default=3.0,

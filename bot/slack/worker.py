@@ -12,6 +12,7 @@ import logging
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from typing import Literal
 
 from slack_sdk import WebClient
@@ -34,6 +35,7 @@ from models.sanitizer.guard import guarded
 from storage.database import Database
 
 LOG = logging.getLogger(__name__)
+KEPT = timedelta(days=30)  # for which finished rows are kept; Slack repeats a delivery within the hour
 SHOWN_LINES = 20  # timeline entries in the answer to `show`
 
 
@@ -52,6 +54,7 @@ class Worker:
     ) -> None:
         self._inbox, self._database, self._center = inbox, database, center
         self._directory, self._client, self._settings, self._key = directory, client, settings, key
+        self._tidied: datetime | None = None
         self._called = INCIDENT.slash(settings.command_prefix)
         self._names = {operator.id: operator.name for operator in directory.operators}
         self._lanes = [
@@ -61,6 +64,7 @@ class Worker:
 
     def start(self) -> int:
         """Take up again what waits or was left half done; returns how many jobs that are."""
+        self._tidy()
         jobs = self._inbox.unfinished()
         for job in jobs:
             self.take(job)
@@ -86,9 +90,17 @@ class Worker:
             with guarded("carrying out what was asked in Slack"):
                 self._inbox.begin(job.id)
                 self._do(job)
+                self._tidy()
         except MaydayError as error:
             LOG.error("a job failed: %s", error)
             self._finish_with(job, "failed", error.code, f"That failed, and nothing more is tried: {error}")
+
+    def _tidy(self) -> None:
+        """Once a day, forget rows that were finished long ago."""
+        now = self._database.clock()
+        if self._tidied is None or now - self._tidied >= timedelta(days=1):
+            self._tidied = now
+            self._inbox.forget(now - KEPT)
 
     def _do(self, job: Job) -> None:
         match job.work:

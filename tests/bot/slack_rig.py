@@ -40,7 +40,13 @@ Json = dict[str, Any]
 
 def settings_for(workspace: RunningWorkspace, **changes: Any) -> SlackSettings:
     """Settings for tests: the workspace's address, and no patience."""
-    given = {"base_url": workspace.api_url, "unknown_grace": 0.05, "retry_first": 0.05, "retry_most": 0.2}
+    given = {
+        "base_url": workspace.api_url,
+        "update_interval": 0.05,
+        "unknown_grace": 0.05,
+        "retry_first": 0.05,
+        "retry_most": 0.2,
+    }
     return SlackSettings.model_validate(given | changes)
 
 

@@ -328,13 +328,14 @@ def test_a_signed_request_is_taken_once_and_its_replay_is_refused(rig: Rig) -> N
     assert rig.refused() == ["replayed"]
 
 
-@pytest.mark.parametrize("stamp", ["soon", "", "-1", "١٢٣", "9" * 40])
-def test_a_timestamp_that_is_no_number_is_answered_with_401(rig: Rig, stamp: str) -> None:
+def test_a_timestamp_that_is_no_number_is_answered_with_401(rig: Rig) -> None:
     url = str(start(rig, "http").url)
     headers = signed(rig, COMMAND)
     name = next(each for each in headers if each.lower() == "x-slack-request-timestamp")
-    assert post(url, COMMAND, headers | {name: stamp.encode()}) == 401
-    assert rig.refused() == ["bad_timestamp"]
+    stamps = ["soon", "", "-1", "١٢٣", "9" * 40]
+    for stamp in stamps:
+        assert post(url, COMMAND, headers | {name: stamp.encode()}) == 401
+    assert rig.refused() == ["bad_timestamp"] * len(stamps)
 
 
 def test_a_request_larger_than_slacks_is_cut_off(rig: Rig) -> None:

@@ -195,7 +195,7 @@ def test_a_restart_posts_nothing_again_and_shows_what_happened_meanwhile(rig: Ri
 
 
 def test_the_first_update_goes_out_at_once_and_later_ones_are_folded(rig: Rig) -> None:
-    rig.start()
+    rig.start(update_interval=1.0)
     rig.declare()
     rig.card("INC-1")
     rig.wait_until(settled(rig))
@@ -267,7 +267,7 @@ def test_every_card_carries_its_id_and_no_text_in_the_metadata(rig: Rig) -> None
 def test_several_incidents_have_a_card_each(rig: Rig) -> None:
     rig.declare("database down")
     rig.declare("checkout answers slowly")
-    rig.start()
+    rig.start(update_interval=1.0)
     rig.card("INC-1")
     rig.card("INC-2")
     rig.wait_until(settled(rig))

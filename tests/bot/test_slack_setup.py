@@ -130,12 +130,20 @@ def test_tokens_are_asked_for_without_echo_and_never_printed(
     assert dialog.workspace.keys.app_token not in dialog.printed.getvalue()
 
 
-@pytest.mark.parametrize("scope", sorted(set(SCOPES) - {"channels:read", "chat:write"}))
-def test_a_missing_scope_is_named_with_what_it_is_for(dialog: Dialog, scope: str) -> None:
-    dialog.workspace.client.change_app(remove_scopes=[scope])
+def test_every_missing_scope_is_named_with_what_it_is_for(dialog: Dialog) -> None:
+    missing = sorted(set(SCOPES) - {"channels:read", "channels:history", "chat:write"})
+    dialog.workspace.client.change_app(remove_scopes=missing)
     assert dialog.run(press_within=0.1) == 1
-    assert f"The scope {scope} is missing; it is needed to {SCOPES[scope]}." in dialog.text
+    for scope in missing:
+        assert f"The scope {scope} is missing; it is needed to {SCOPES[scope]}." in dialog.text
+    assert "The scope chat:write" not in dialog.text
     assert "paste the current manifest" in dialog.text
+
+
+def test_an_app_level_token_without_its_scope_is_named(dialog: Dialog) -> None:
+    dialog.workspace.client.change_app(app_scopes=[])
+    assert dialog.run() == 1
+    assert "The app-level token lacks the scope connections:write" in dialog.text
 
 
 def test_a_token_of_the_wrong_kind_is_named_and_asked_for_again(
