@@ -127,3 +127,19 @@ def test_with_http_every_part_names_the_request_url_and_socket_mode_is_off() -> 
     assert made["settings"]["interactivity"]["request_url"] == url
     assert made["settings"]["event_subscriptions"]["request_url"] == url
     assert {each["url"] for each in made["features"]["slash_commands"]} == {url}
+
+
+def test_the_documentation_names_every_scope_with_what_it_is_for_and_every_verb() -> None:
+    page = (ROOT / "docs" / "slack.md").read_text("utf-8")
+    for scope, purpose in SCOPES.items():
+        assert f"| `{scope}` | {purpose} |" in page
+    for command in COMMANDS:
+        for verb in command.verbs:
+            right = verb.permission.value if verb.permission else "-"
+            assert f"| `/{command.name} {verb.usage}` | {verb.summary} | {right} |" in page
+
+
+def test_the_documentation_says_what_was_tried_against_the_local_workspace_only() -> None:
+    page = " ".join((ROOT / "docs" / "slack.md").read_text("utf-8").split())
+    assert "against the local workspace only" in page
+    assert "None of it has been run against Slack itself yet." in page
