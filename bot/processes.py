@@ -103,6 +103,8 @@ def run_command_process(config: Config, layout: Layout, clock: Clock, stop: thre
             webhook = start_webhook(config, center, gate, directory, clock)
             if bot is not None:
                 service.report("slack", lambda: bot.state)
+                service.report("slack_trouble", lambda: bot.trouble)
+                service.report("cards_behind", lambda: bot.behind)
                 bot.start()
             try:
                 Housekeeping(database, center, clock).run(stop)

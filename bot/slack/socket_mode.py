@@ -86,4 +86,9 @@ def hang_up(client: SocketModeClient) -> None:
             under.shutdown(socket.SHUT_RDWR)
     client.closed = True
     client.message_queue.put(None)
-    client.close()
+    try:
+        client.close()
+    except (
+        AttributeError
+    ):  # its own thread closed the socket at the same moment, and it looks before it locks
+        client.close()

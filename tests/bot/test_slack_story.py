@@ -5,6 +5,7 @@ from __future__ import annotations
 from slack_rig import CHANNEL, Rig, has_button, words
 
 from bot.slack.cards import ACK, CLOSE, RESOLVE, STATUS
+from bot.slack.people import keep_people, read_people, with_people
 from bot.workspace.model import Transport
 from storage.records import IncidentStatus
 
@@ -43,3 +44,25 @@ def test_declare_acknowledge_status_resolve_and_close_all_show_on_one_card(
     found = rig.center.incident("INC-1")
     assert found is not None
     assert found.status is IncidentStatus.CLOSED
+
+
+def test_a_connection_that_slack_renews_is_made_anew_by_itself(rig: Rig) -> None:
+    bot = rig.start()
+    opened = len(rig.see.record(kind="call", name="apps.connections.open"))
+    rig.see.sockets("refresh_requested")
+    rig.wait_until(lambda: len(rig.see.record(kind="call", name="apps.connections.open")) > opened)
+    rig.wait_until(lambda: bot.state == "connected")
+    rig.see.wait_until(
+        lambda: {} if rig.see.command("oncall", CHANNEL, "/incident list")["ok"] else None,
+        what="a connection",
+    )
+    rig.answer("oncall", "Incidents: open")
+
+
+def test_a_person_found_by_e_mail_is_known_after_a_restart(rig: Rig) -> None:
+    operators = with_people(rig.directory.operators, {"compliance": "U0COMPLIANCE"})
+    assert operators == rig.directory.operators
+    nameless = [operator.model_copy(update={"slack": None}) for operator in rig.directory.operators]
+    keep_people(rig.layout.root, {"oncall": "U0ONCALL"})
+    known = with_people(nameless, read_people(rig.layout.root))
+    assert [operator.slack for operator in known] == ["U0ONCALL", None, None]
