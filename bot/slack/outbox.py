@@ -105,7 +105,8 @@ class Outbox:
             except MaydayError as error:
                 LOG.warning("cards cannot be brought up to date: %s", error)
                 self.trouble = str(error)
-                wait = self._backoff(self._failures)
+                limited = error.retry_after if isinstance(error, RateLimited) else 0.0
+                wait = max(limited, self._backoff(self._failures))
                 self._failures += 1
             else:
                 self._failures = 0

@@ -9,6 +9,7 @@ done when its answer has been sent or cannot be.
 from __future__ import annotations
 
 import logging
+import threading
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +23,15 @@ from bot.slack import answers
 from bot.slack.api import call
 from bot.slack.blocks import Block, escape
 from bot.slack.buttons import seal_place
-from bot.slack.errors import ChannelNotFound, NotInChannel, SlackFailure, TriggerExpired
+from bot.slack.errors import (
+    ChannelNotFound,
+    NotInChannel,
+    OutcomeUnknown,
+    RateLimited,
+    SlackAway,
+    SlackFailure,
+    TriggerExpired,
+)
 from bot.slack.gather import card_facts
 from bot.slack.inbox import CameBack, Inbox, Job, OpenForm, Perform, ShowHome, Tell
 from bot.slack.modals import declare_form
@@ -36,6 +45,7 @@ from storage.database import Database
 
 LOG = logging.getLogger(__name__)
 KEPT = timedelta(days=30)  # for which finished rows are kept; Slack repeats a delivery within the hour
+ANSWER_TRIES = 8  # with growing waits; about two minutes as the settings stand
 SHOWN_LINES = 20  # timeline entries in the answer to `show`
 
 
@@ -54,6 +64,7 @@ class Worker:
     ) -> None:
         self._inbox, self._database, self._center = inbox, database, center
         self._directory, self._client, self._settings, self._key = directory, client, settings, key
+        self._stopping = threading.Event()
         self._tidied: datetime | None = None
         self._called = INCIDENT.slash(settings.command_prefix)
         self._names = {operator.id: operator.name for operator in directory.operators}
@@ -80,6 +91,7 @@ class Worker:
 
     def stop(self) -> None:
         """Finish what has begun; what has not begun stays waiting in the inbox."""
+        self._stopping.set()
         for lane in self._lanes:
             lane.shutdown(cancel_futures=True)
         self._answers.shutdown()
@@ -175,11 +187,22 @@ class Worker:
     def _answer(
         self, job: Job, state: Literal["done", "failed"], outcome: str, text: str, blocks: list[Block]
     ) -> None:
+        """Send the answer, again and again for a while; a row whose answer a stop cuts off is answered later."""
         more = {"blocks": blocks} if blocks else {}
-        try:
-            self._send(job, text, more)
-        except SlackFailure as error:  # what was done stands, whether or not its answer could be shown
-            LOG.warning("an answer could not be shown: %s", error)
+        wait = self._settings.retry_first
+        for _ in range(ANSWER_TRIES):
+            try:
+                self._send(job, text, more)
+                break
+            except RateLimited as error:
+                pause = error.retry_after
+            except (SlackAway, OutcomeUnknown):
+                pause, wait = wait, min(2 * wait, self._settings.retry_most)
+            except SlackFailure as error:  # what was done stands, whether or not its answer could be shown
+                LOG.warning("an answer could not be shown: %s", error)
+                break
+            if self._stopping.wait(pause):
+                return
         self._inbox.finish(job.id, state, outcome)
 
     def _send(self, job: Job, text: str, more: dict[str, list[Block]]) -> None:

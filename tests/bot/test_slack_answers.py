@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from slack_rig import CHANNEL, ONCALL, Rig, words
 
 from bot.slack.answers import DECLARE
@@ -132,3 +133,33 @@ def test_where_the_bot_is_no_member_the_answer_comes_directly(rig: Rig) -> None:
         lambda: any("INC-1 is open" in words(e) for e in rig.see.record(kind="call", name="chat.postMessage"))
     )
     assert all(entry["request"]["channel"].startswith("D") for entry in told)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(kind="rate_limited", target="chat.postEphemeral", seconds=1),
+        Fault(kind="drop", target="chat.postEphemeral", times=3),
+        Fault(kind="http_error", target="chat.postEphemeral", status=503),
+    ],
+    ids=lambda fault: fault.kind,
+)
+def test_an_answer_that_slack_does_not_take_is_sent_again(rig: Rig, fault: Fault) -> None:
+    rig.start()
+    rig.see.fault(fault)
+    rig.see.command("oncall", CHANNEL, "/incident declare sev3 database down")
+    rig.answer("oncall", "INC-1 is open as SEV3")
+
+
+def test_an_answer_that_a_stop_cuts_off_is_given_after_the_next_start(rig: Rig) -> None:
+    rig.start(retry_first=30, retry_most=30)
+    rig.see.fault(Fault(kind="drop", target="chat.postEphemeral"))
+    rig.see.command("oncall", CHANNEL, "/incident declare sev3 database down")
+    rig.see.wait_until(
+        lambda: next(iter(rig.see.record(kind="call", name="chat.postEphemeral")), None),
+        what="the lost answer",
+    )
+    rig.stop()
+    rig.start()
+    rig.answer("oncall", "INC-1 was declared already, with this very message")
+    assert len(rig.center.incidents("all", ONCALL)) == 1

@@ -21,6 +21,7 @@ def test_declare_acknowledge_status_resolve_and_close_all_show_on_one_card(
     card = rig.card("INC-1", has_button)
     assert "SEV2 major" in words(card)
     assert "checkout answers slowly" in words(card)
+    assert "Next due: acknowledgement" in words(card)
     assert rig.see.click("oncall", CHANNEL, card["ts"], ACK)["ok"]
     taken = rig.card(
         "INC-1", lambda message: "On-call engineer" in words(message) and not has_button(message)
