@@ -24,8 +24,7 @@ lint: setup-test      ## ruff, mypy, import-linter, generated documents up to da
 	@$(BIN)/python -m docs.generate --check
 
 test: lint            ## everything that has to hold, with small seeded counts
-	@# Two workers share two cores with browsers and servers: what fails beside others is tried once more, alone.
-	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup || $(BIN)/python -m pytest -q --last-failed --last-failed-no-failures none
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup
 
 prove: setup-test     ## full counts, one part at a time: make prove PART=durability (or: all)
 	@$(BIN)/python -m benchmarks.prove $(PART)

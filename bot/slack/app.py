@@ -31,7 +31,7 @@ def build_app(gateway: Gateway, client: WebClient, executor: Executor, bot_user:
         enterprise_id=None, team_id=None, bot_token=client.token, bot_user_id=bot_user or None
     )
     app = App(
-        name="mayday",
+        name="slack-app",  # Bolt sets the level of the logger of this name: never that of one of ours
         client=client,
         signing_secret="checked-before",  # noqa: S106 - no secret: Bolt wants one and verifies nothing here
         request_verification_enabled=False,

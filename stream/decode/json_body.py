@@ -17,7 +17,6 @@ from stream.decode.record import RECEIVE_TIME, TRUNCATED, LogRecord, Undecodable
 from stream.decode.times import record_time
 
 _BLANK = " \t\r\n"
-_FAULTS = (ValueError, RecursionError)
 
 
 def decode_json(body: bytes, limits: DecodeLimits, received: tuple[int, int]) -> tuple[list[LogRecord], bool]:
@@ -56,7 +55,7 @@ def _values(body: bytes) -> tuple[list[Any], bool]:
     try:
         # A line holds no raw newline inside JSON text, so joined lines are one array of as many objects.
         joined = orjson.loads(b"[" + b",".join(lines) + b"]")
-    except _FAULTS:
+    except ValueError:
         joined = None
     if joined is not None and len(joined) == len(lines):
         return joined, True
@@ -66,12 +65,14 @@ def _values(body: bytes) -> tuple[list[Any], bool]:
 def _loads(text: bytes) -> Any:
     try:
         return orjson.loads(text)
-    except _FAULTS:
+    except ValueError:
         pass
     try:
         return json.loads(text.decode("utf-8", "surrogateescape"))
-    except _FAULTS:
+    except ValueError:
         return None
+    except RecursionError:  # how much nesting it takes depends on the caller's stack; the reason must not
+        raise Undecodable("too_deep") from None
 
 
 def _concatenated(body: bytes) -> tuple[list[Any], bool] | None:
@@ -84,8 +85,10 @@ def _concatenated(body: bytes) -> tuple[list[Any], bool] | None:
             out.append(value)
             while at < len(text) and text[at] in _BLANK:
                 at += 1
-    except _FAULTS:
+    except ValueError:
         return None
+    except RecursionError:
+        raise Undecodable("too_deep") from None
     return out, True
 
 
