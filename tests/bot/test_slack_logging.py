@@ -8,6 +8,9 @@ import pytest
 from slack_rig import Rig
 
 
+pytest_plugins = ("bot.workspace.fixture",)
+
+
 @pytest.mark.parametrize("name", ["mayday", "bot", "bot.slack", "command_center", "storage"])
 def test_with_the_bot_running_our_own_loggers_still_speak(rig: Rig, name: str) -> None:
     rig.start()
