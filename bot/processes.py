@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import random
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -76,6 +76,7 @@ def run_command_process(config: Config, layout: Layout, clock: Clock, stop: thre
     from bot.slack.run import SlackBot
     from command_center.access.operators import Directory
     from command_center.center import CommandCenter
+    from command_center.exports import take_in
     from command_center.service import StoreService
     from storage.database import Database
 
@@ -84,6 +85,7 @@ def run_command_process(config: Config, layout: Layout, clock: Clock, stop: thre
     directory = Directory(with_people(config.operators, read_people(layout.root)))
     database = Database.open(layout, ring, clock)
     try:
+        take_in(database, directory, layout, ring)
         center = CommandCenter(database, gate, directory, config.center, clock)
         service = StoreService(center, database, directory, gate, layout)
         service.start()
@@ -107,7 +109,9 @@ def run_command_process(config: Config, layout: Layout, clock: Clock, stop: thre
                 service.report("cards_behind", lambda: bot.behind)
                 bot.start()
             try:
-                Housekeeping(database, center, clock).run(stop)
+                Housekeeping(database, center, clock, lambda: take_in(database, directory, layout, ring)).run(
+                    stop
+                )
             finally:
                 if bot is not None:
                     bot.stop()
@@ -133,25 +137,17 @@ def start_webhook(
     return server
 
 
-def record_export(layout: Layout, now: datetime) -> None:
-    """Write down that raw lines are being exported, and by whom, before the first one is read.
-
-    The command center records it when it runs; where it does not, a line of `log/exports.log` (mode 0600) is what remains.
-    """
-    descriptor = os.open(layout.logs / "exports.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    with os.fdopen(descriptor, "a", encoding="ascii") as file:
-        file.write(f"{now.isoformat()} spool export by uid {os.getuid()}\n")
-        file.flush()
-        os.fsync(file.fileno())
-
-
 class Housekeeping:
-    """What the command center does by the clock: publish the live copy, anchor the audit chain, see what is due."""
+    """What the command center does by the clock: publish the live copy, anchor the audit
+    chain, take in exports that happened while it was away, see what is due."""
 
     PUBLISH_EVERY, ANCHOR_EVERY, LOOK_EVERY = 10.0, 60.0, 1.0
 
-    def __init__(self, database: Any, center: Any, clock: Clock) -> None:
+    def __init__(
+        self, database: Any, center: Any, clock: Clock, take_in: Callable[[], int] = lambda: 0
+    ) -> None:
         self._database, self._center, self._clock = database, center, clock
+        self._take_in = take_in
         self._changed = threading.Event()
         self._next_publish = self._next_anchor = clock()
         center.on_change(lambda _incident: self._changed.set())
@@ -166,6 +162,7 @@ class Housekeeping:
         """Do what is due at `now`. A change of an incident is published at the next look."""
         from datetime import timedelta
 
+        self._take_in()
         self._center.tick(now)
         self._database.tidy(now)
         if self._changed.is_set() or now >= self._next_publish:

@@ -41,6 +41,7 @@ _RIGHTS = {
     Permission.DECLARE: phrase("declare incidents"),
     Permission.COMMAND: phrase("set severities and close incidents"),
     Permission.RECORD_CHANGE: phrase("record changes"),
+    Permission.EXPORT: phrase("export raw log lines"),
 }
 
 

@@ -5,10 +5,14 @@ to an operator by Unix user id. Facts are taken from the service's own user only
 included, may read the status and nothing else. Bodies are bounded, and every refusal is JSON `{"error": code,
 "detail", "hint"}`; what was refused to a person stands in the audit chain.
 
-| request | body | answer | |---|---|---| | `POST /facts` | see `storage.wire` | `{"new", "ignored",
-"incidents"}` | | `POST /perform` | one action as JSON, see `command_center.actions` | `{"ok", "message",
-"reasons", "incident", ...}` | | `POST /query` | `{"sql", "params"}` | Arrow IPC stream | | `POST
-/verify-audit` | - | the audit report | | `GET /status`, `GET /healthz` | - | figures; 200 or 503 |
+| request | body | answer |
+|---|---|---|
+| `POST /facts` | see `storage.wire` | `{"new", "ignored", "incidents"}` |
+| `POST /perform` | one action as JSON, see `command_center.actions` | `{"ok", "message", "reasons", "incident", ...}` |
+| `POST /query` | `{"sql", "params"}` | Arrow IPC stream |
+| `POST /export` | a note, see `storage.exports` | `{"entered"}` |
+| `POST /verify-audit` | - | the audit report |
+| `GET /status`, `GET /healthz` | - | figures; 200 or 503 |
 """
 
 from __future__ import annotations
@@ -33,6 +37,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from command_center.access.operators import Directory, Operator, Permission, may
 from command_center.actions import ACTION, Action
+from command_center.exports import enter_export
 from command_center.incidents.desk import Outcome
 from models.errors import BadInput, Guarded, MaydayError
 from storage.client import ARROW
@@ -44,6 +49,7 @@ from storage.errors import (
     NotAllowed,
     QueryBusy,
 )
+from storage.exports import ExportNote
 from storage.facts import Applied, BlockFacts
 from storage.layout import Layout
 from storage.wire import MAX_BYTES, Admission, unpack
@@ -144,6 +150,7 @@ class StoreService:
         app.router.add_post("/facts", self._facts)
         app.router.add_post("/perform", self._perform)
         app.router.add_post("/query", self._query)
+        app.router.add_post("/export", self._export)
         app.router.add_post("/verify-audit", self._verify_audit)
         app.router.add_get("/status", self._status)
         app.router.add_get("/healthz", self._healthz)
@@ -183,6 +190,19 @@ class StoreService:
             return _arrow(self._database.query(query.sql, query.params))
 
         return web.Response(body=await self._aside(ask), content_type=ARROW)
+
+    async def _export(self, request: web.Request) -> web.Response:
+        """Enter an export in the chain; who asks is known by the kernel, whatever the note says."""
+        operator = await self._operator(request, "export")
+        decision = may(operator, Permission.EXPORT)
+        if not decision.allowed:
+            await self._refuse("export", decision.reasons[0], peer_uid(request))
+        note = _note(await _body(request, SMALL), self._gate)
+        note = note.model_copy(update={"uid": peer_uid(request)})
+        entered = await self._aside(
+            lambda: self._database.write(lambda tx: enter_export(tx, note, operator.id, "before"))
+        )
+        return web.json_response({"entered": entered})
 
     async def _verify_audit(self, request: web.Request) -> web.Response:
         operator = await self._operator(request, "verify-audit")
@@ -294,6 +314,13 @@ def _action(body: bytes, gate: Admission) -> Action:
         raise _does_not_fit("the action", error) from None
 
 
+def _note(body: bytes, gate: Admission) -> ExportNote:
+    try:
+        return ExportNote.model_validate_json(body, context={"admit": gate.text})
+    except ValidationError as error:
+        raise _does_not_fit("the note of the export", error) from None
+
+
 def _validated(kind: type[Query], body: bytes) -> Query:
     try:
         return kind.model_validate_json(body)
@@ -306,7 +333,8 @@ def _does_not_fit(what: str, error: ValidationError) -> BadInput:
     know.
     """
     known = {"action", "incident", "status", "severity", "service", "kind", "version", "at", "note", "text",
-             "title", "reason", "summary", "change_id", "which", "sql", "params"}  # fmt: skip
+             "title", "reason", "summary", "change_id", "which", "sql", "params",
+             "id", "uid", "first_block", "end_block"}  # fmt: skip
     fields = {
         str(part) for each in error.errors(include_input=False) for part in each["loc"] if part in known
     }

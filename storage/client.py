@@ -13,7 +13,7 @@ import json
 import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import pyarrow as pa
 
@@ -21,6 +21,9 @@ from models.errors import MaydayError
 from storage.errors import BadPayload, RemoteError, StoreTimeout, StoreUnavailable
 from storage.facts import BlockFacts
 from storage.wire import pack
+
+if TYPE_CHECKING:
+    from storage.exports import ExportNote
 
 ARROW = "application/vnd.apache.arrow.stream"
 FACTS = "application/vnd.mayday.facts"
@@ -65,6 +68,10 @@ class StoreClient:
                 return reader.read_all()
         except pa.ArrowException:
             raise BadPayload("the answer is not an Arrow stream", hint=BadPayload.remedy) from None
+
+    def record_export(self, note: ExportNote) -> None:
+        """Have an export entered in the audit chain, as the operator of this Unix user; it stands there on return."""
+        self._json("POST", "/export", note.model_dump_json().encode(), "application/json", self.QUICK)
 
     def status(self) -> dict[str, Any]:
         """Return what the command center says of itself; anybody who reaches the socket may ask."""

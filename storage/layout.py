@@ -58,6 +58,11 @@ class Layout:
         return self.root / "live" / "live.duckdb"
 
     @property
+    def exports(self) -> Path:
+        """Notes of exports that wait to be taken into the audit chain."""
+        return self.root / "exports"
+
+    @property
     def run(self) -> Path:
         return self.root / "run"
 
@@ -81,6 +86,7 @@ class Layout:
             self.segments,
             self.temporary,
             self.live.parent,
+            self.exports,
             self.run,
             self.logs,
         ):

@@ -18,9 +18,9 @@ _BLOCKS = 64
 
 
 def export_records(
-    spool: Path, ring: KeyRing, limits: DecodeLimits | None = None
+    spool: Path, ring: KeyRing, limits: DecodeLimits | None = None, *, until: int | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Yield every stored log record, oldest first.
+    """Yield every stored log record, oldest first; with `until`, those of the blocks before this number.
 
     Rows: `{agent, tag, chunk, received_at, ts: {sec, nsec}, metadata, group, record, flags}`. `bytes` become
     `{"$bytes": hex}`; bytes that were not UTF-8 are lone surrogates in text, which `json.dumps` escapes. Control
@@ -29,6 +29,8 @@ def export_records(
     with SpoolReader(spool, ring) as reader:
         while blocks := reader.read(_BLOCKS):
             for block in blocks:
+                if until is not None and block.seq >= until:
+                    return
                 for entry in block.entries:
                     if entry.kind is Kind.CONTROL:
                         continue

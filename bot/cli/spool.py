@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 from pydantic_core import to_jsonable_python
 from rich.table import Table
 
-from bot.cli.common import ConfigOption, JsonOption, StateOption, console, state_layout
-from models.errors import BadInput
+from bot.cli.common import ConfigOption, JsonOption, StateOption, console, setting, state_layout
+from models.errors import BadInput, MaydayError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Look into the spool.")
 
@@ -41,21 +43,36 @@ def export(
     out: Annotated[
         Path | None, typer.Option("--out", help="File to write [default: standard output]")
     ] = None,
+    reason: Annotated[
+        str | None, typer.Option("--reason", help="Why, for the audit chain; passes the sanitizer")
+    ] = None,
     config: ConfigOption = None,
     state: StateOption = None,
 ) -> None:
-    """Print the stored records as JSON lines. They are raw: the export is recorded, and a file is made with mode 0600."""
-    from bot.processes import record_export
+    """Print the stored records as JSON lines. They are raw: who exports which blocks is entered in the audit chain
+    before the first line, and a file is made with mode 0600."""
+    import os
+
+    from bot.exports import record_export
+    from bot.processes import make_gate
     from models.clock import system_clock
     from storage.seal import KeyRing
     from stream.export import export_records
 
-    layout = state_layout(config, state)
-    ring = KeyRing.load(layout, create=False)
-    record_export(layout, system_clock())
+    known = setting(config, state)
+    ring = KeyRing.load(known.layout, create=False)
+    why = make_gate(known.config, known.layout).text(reason, 500) if reason else None
+    with _target(out) as file:
+        note = record_export(known.config, known.layout, ring, system_clock, os.getuid(), why)
+        for row in export_records(known.layout.spool, ring, until=note.end_block):
+            file.write(json.dumps(row, ensure_ascii=True) + "\n")
+
+
+@contextmanager
+def _target(out: Path | None) -> Iterator[TextIO]:
+    """Open what is written to. A new file that gets no line because of an error is taken away again."""
     if out is None:
-        for row in export_records(layout.spool, ring):
-            sys.stdout.write(json.dumps(row, ensure_ascii=True) + "\n")
+        yield sys.stdout
         return
     import os
 
@@ -63,6 +80,14 @@ def export(
         handle = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise BadInput("that file is already there", hint="Give --out another name") from None
+    except OSError as error:
+        raise BadInput(
+            f"that file cannot be made ({type(error).__name__})", hint="Give --out another place"
+        ) from None
     with os.fdopen(handle, "w", encoding="ascii") as file:
-        for row in export_records(layout.spool, ring):
-            file.write(json.dumps(row, ensure_ascii=True) + "\n")
+        try:
+            yield file
+        except MaydayError:
+            if file.tell() == 0:
+                out.unlink()
+            raise
