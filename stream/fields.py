@@ -1,8 +1,8 @@
 """From log records to columns: service, time, host, level and text of each line, by configurable rules.
 
-Records of one message mostly have the same keys, so the places that can hold a value are worked out once per set of
-keys and message, and constants (the tag, the resource, the agent) are resolved there as well; what is left per
-record is a few look-ups. Text and names stay raw: the gate sees them later.
+Records of one message mostly have the same keys, so they are read column by column: the places that can hold a
+value are worked out once per set of keys (`stream.field_places`), and each place is read for all of those records at
+once (`stream.field_values`). Text and names stay raw: the gate sees them later.
 
 >>> from stream.decode import LogRecord
 >>> from stream.spool.entry import Entry, Kind
@@ -14,26 +14,22 @@ record is a few look-ups. Text and names stay raw: the gate sees them later.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from itertools import repeat
+from operator import add, itemgetter, mul
+from typing import Any
 
-import orjson
-
-from models.levels import parse_level
 from stream.decode.record import LogRecord
+from stream.field_places import Look, Plan, plan_of, tag_service, walk
 from stream.field_settings import FieldSettings
+from stream.field_values import levels, names, texts, unfolded, written_out
 from stream.level_words import level_of
 from stream.spool.entry import Entry
 
-_NAME = 200  # characters of a service or host name that are kept
-_KUBE_TAG = re.compile(r"([^_.]*)_([^_]+)_(.+)-[0-9a-f]{64}\Z")
-_ENDINGS = (".gz", ".log", ".txt", ".jsonl", ".json", ".ndjson")
-_BUNYAN = {10: 1, 20: 5, 30: 9, 40: 13, 50: 17, 60: 21}  # the numbers of pino and bunyan
+__all__ = ["FieldRules", "Lines", "columns", "tag_service"]
 _OTLP_KEYS = frozenset({"severity_number", "severityNumber"})
-_Path = tuple[str, ...]
+_Line = tuple[str, str, int, str]  # service, host, level, text
 
 
 @dataclass(slots=True)
@@ -58,215 +54,137 @@ class FieldRules:
         self.skew_ns = settings.future_skew_seconds * 10**9
 
 
-class _Look(NamedTuple):
-    """Where a value may stand for one set of keys: in the record, in the metadata, then a constant."""
-
-    places: tuple[tuple[bool, _Path], ...]  # (in the metadata, keys)
-    otherwise: Any
-
-
-class _Plan(NamedTuple):
-    text: str | None
-    service: _Look
-    host: _Look
-    level: _Look
-
-
 def columns(records: Sequence[LogRecord], entry: Entry, rules: FieldRules) -> list[Lines]:
     """Sort `records` of `entry` into one `Lines` per service, each in the order of arrival.
 
     A time ahead of the entry's receipt by more than the allowed skew is set back to receipt plus skew.
     """
-    out: dict[str, Lines] = {}
-    plans: dict[tuple[Any, ...], _Plan] = {}
-    services: dict[Any, str] = {}
+    if not records:
+        return []
+    secs, nsecs, *_ = zip(*records, strict=True)
+    ts = list(map(add, map(mul, secs, repeat(1_000_000_000)), nsecs))
     latest = entry.received_ns + rules.skew_ns
-    settings = rules.settings
-    head = settings.head_chars
-    for found in records:
-        record = found.record
-        shape = (*record, bool(found.metadata), id(found.group))
-        plan = plans.get(shape)
-        if plan is None:
-            plan = plans[shape] = _plan(found, entry, settings)
-        text = _text(record, plan.text)
-        if (
-            settings.unfold_json
-            and text[:1] == "{"
-            and (unfolded := _unfolded(found, plan.text, text)) is not None
-        ):
-            found = unfolded
-            record = found.record
-            plan = _plan(found, entry, settings)
-            text = _text(record, plan.text) if plan.text is not None else text
-        named = _look(plan.service, found)
-        service = services.get(named) if type(named) is str else _name(named)
-        if service is None:
-            service = services[named] = _name(named)
-        lines = out.get(service or settings.service_unknown)
-        if lines is None:
-            service = service or settings.service_unknown
-            lines = out[service] = Lines(service)
-        level = _level_at(plan.level.places, found) if plan.level.places else 0
-        at = found.ts_sec * 1_000_000_000 + found.ts_nsec
-        lines.ts.append(min(at, latest))
-        lines.host.append(_name(_look(plan.host, found)))
-        lines.level.append(level or level_of(text, head))
-        lines.text.append(text)
-    return list(out.values())
+    if max(ts) > latest:
+        ts = [min(at, latest) for at in ts]
+    return _by_service(ts, *_read(records, entry, rules.settings))
 
 
-# -- plans ------------------------------------------------------------------------------------------------------
+def _by_service(
+    ts: list[int], services: list[str], hosts: list[str], level: list[int], text: list[str]
+) -> list[Lines]:
+    members: dict[str, list[int]] = {service: [] for service in dict.fromkeys(services)}
+    if len(members) == 1:
+        return [Lines(services[0], ts, hosts, level, text)]
+    for at, service in enumerate(services):
+        members[service].append(at)
+    return [
+        Lines(service, *(_picked(column, places) for column in (ts, hosts, level, text)))
+        for service, places in members.items()
+    ]
 
 
-def _plan(found: LogRecord, entry: Entry, settings: FieldSettings) -> _Plan:
-    return _Plan(
-        next((key for key in settings.text if found.record.get(key) is not None), None)
-        or next((key for key in settings.text if key in found.record), None),
-        _prepare(settings.service, found, entry),
-        _prepare(settings.host, found, entry),
-        _prepare(settings.level, found, entry),
-    )
+def _picked(column: list[Any], places: list[int]) -> list[Any]:
+    return [column[places[0]]] if len(places) == 1 else list(itemgetter(*places)(column))
 
 
-def _prepare(places: Sequence[_Path], found: LogRecord, entry: Entry) -> _Look:
-    kept: list[tuple[bool, _Path]] = []
-    for place in places:
-        root, keys = place[0], place[1:]
-        if root == "record":
-            if keys[0] in found.record:
-                kept.append((False, keys))
-        elif root in ("metadata", "attributes"):
-            if found.metadata:
-                kept.append((True, keys if root == "metadata" else ("otlp", "attributes", *keys)))
-        else:
-            constant = _constant(root, keys, found, entry)
-            if _name(constant):
-                return _Look(tuple(kept), constant)
-    return _Look(tuple(kept), None)
+def _read(
+    records: Sequence[LogRecord], entry: Entry, settings: FieldSettings, *, unfold: bool = True
+) -> tuple[list[str], list[str], list[int], list[str]]:
+    """Return service, host, level and text of each record."""
+    _, _, metadata, groups, fields, *_ = zip(*records, strict=True)
+    keys = list(zip(map(tuple, fields), map(bool, metadata), map(id, groups), strict=True))
+    if len(kinds := dict.fromkeys(keys)) == 1:
+        return _read_alike(records, entry, settings, unfold=unfold)
+    places: dict[Any, list[int]] = {kind: [] for kind in kinds}
+    for at, key in enumerate(keys):
+        places[key].append(at)
+    lines: list[_Line | None] = [None] * len(records)
+    for members in places.values():
+        read = _read_alike([records[at] for at in members], entry, settings, unfold=unfold)
+        for at, line in zip(members, zip(*read, strict=True), strict=True):
+            lines[at] = line
+    services, hosts, level, text = map(list, zip(*lines, strict=True))
+    return services, hosts, level, text
 
 
-def _constant(root: str, keys: _Path, found: LogRecord, entry: Entry) -> Any:
-    if root == "tag":
-        return tag_service(entry.tag)
-    if root == "agent":
-        return entry.agent
-    return _walk(found.group, ("attributes", "resource", "attributes", *keys))
+def _read_alike(
+    records: Sequence[LogRecord], entry: Entry, settings: FieldSettings, *, unfold: bool
+) -> tuple[list[str], list[str], list[int], list[str]]:
+    """The same for records that have the same keys and the same group."""
+    plan = plan_of(records[0], entry, settings)
+    text, keys = _texts(records, plan)
+    services = [service or settings.service_unknown for service in names(_values(records, plan.service))]
+    hosts = names(_values(records, plan.host))
+    level = _levels(records, plan.level)
+    inner: dict[int, LogRecord] = {}
+    if unfold and settings.unfold_json and any(map(str.startswith, text, repeat("{"))):
+        for at, (record, key, value) in enumerate(zip(records, keys, text, strict=True)):
+            if value[:1] == "{" and key is not None and (found := unfolded(record, key, value)) is not None:
+                inner[at] = found
+    if 0 in level:
+        head = settings.head_chars
+        level = [
+            known or (0 if at in inner else level_of(line, head))
+            for at, (known, line) in enumerate(zip(level, text, strict=True))
+        ]
+    if inner:
+        lines = zip(*_read(list(inner.values()), entry, settings, unfold=False), strict=True)
+        for (at, found), (service, host, number, line) in zip(inner.items(), lines, strict=True):
+            services[at], hosts[at], level[at] = service, host, number
+            if not found.record.keys().isdisjoint(settings.text):  # else the object as it came is the text
+                text[at] = line
+    return services, hosts, level, text
 
 
-def tag_service(tag: str) -> str:
-    """Return what a Fluent tag says about the service: its last part, or the container of a Kubernetes log file.
-
-    >>> tag_service("app.billing"), tag_service("kube.var.log.containers.db-0_clinic_records-db-" + "ab" * 32 + ".log")
-    ('billing', 'records-db')
-    """
-    cut = True
-    while cut:
-        cut = False
-        for ending in _ENDINGS:
-            if tag.endswith(ending) and len(tag) > len(ending):
-                tag, cut = tag[: -len(ending)], True
-    kube = _KUBE_TAG.search(tag)
-    return kube[3] if kube else tag.rpartition(".")[2]
-
-
-def _look(look: _Look, found: LogRecord) -> Any:
-    for in_metadata, keys in look.places:
-        source = found.metadata if in_metadata else found.record
-        value = source.get(keys[0]) if len(keys) == 1 else _walk(source, keys)
-        if value is not None and value != "":
-            return value
-    return look.otherwise
+def _texts(records: Sequence[LogRecord], plan: Plan) -> tuple[list[str], list[str | None]]:
+    """Return the text of each record and the key under which it stands; None where all fields are written out."""
+    fields = list(map(itemgetter(4), records))
+    if not plan.text:
+        return list(map(written_out, fields)), [None] * len(fields)
+    best = plan.text[0]
+    values = list(map(itemgetter(best), fields))
+    keys: list[str | None] = [best] * len(values)
+    if None in values:
+        for at, record in enumerate(fields):
+            keys[at] = next((key for key in plan.text if record[key] is not None), best)
+            values[at] = record[keys[at]]
+    return texts(values), keys
 
 
-def _walk(value: Any, keys: _Path) -> Any:
-    for key in keys:
-        if type(value) is not dict:
-            return None
-        value = value.get(key)
-    return value
+def _column(records: Sequence[LogRecord], *, metadata: bool, keys: tuple[str, ...]) -> list[Any]:
+    sources = map(itemgetter(2 if metadata else 4), records)
+    if len(keys) == 1:
+        return list(map(dict.get, sources, repeat(keys[0])))
+    return list(map(walk, sources, repeat(keys)))
 
 
-# -- values -----------------------------------------------------------------------------------------------------
+def _values(records: Sequence[LogRecord], look: Look) -> list[Any]:
+    """Return for each record what stands in the first place that holds something."""
+    values: list[Any] = [None] * len(records)
+    empty = True
+    for metadata, keys in look.places:
+        column = _column(records, metadata=metadata, keys=keys)
+        values = (
+            column
+            if empty
+            else [old if _holds(old) else new for old, new in zip(values, column, strict=True)]
+        )
+        empty = False
+        if None not in values and "" not in values:
+            return values
+    return [value if _holds(value) else look.otherwise for value in values]
 
 
-def _name(value: Any) -> str:
-    if type(value) is str:
-        return value.strip()[:_NAME]
-    if type(value) is int:
-        return str(value)
-    if type(value) is bytes:
-        return value[:_NAME].decode("utf-8", "surrogateescape").strip()
-    return ""
+def _holds(value: Any) -> bool:
+    return value is not None and value != ""
 
 
-def _level_at(places: tuple[tuple[bool, _Path], ...], found: LogRecord) -> int:
-    for in_metadata, keys in places:
-        value = _walk(found.metadata if in_metadata else found.record, keys)
-        if value is None:
-            continue
-        level = _otlp_level(value) if keys[-1] in _OTLP_KEYS else _level(value)
-        if level:
-            return level
-    return 0
-
-
-def _otlp_level(value: Any) -> int:
-    return (value - 1) // 4 * 4 + 1 if type(value) is int and 1 <= value <= 24 else 0
-
-
-def _level(value: Any) -> int:
-    """Return the number of a level as loggers write it: a word, syslog's 0..7, pino's and bunyan's 10..60.
-
-    >>> _level("Warning"), _level(3), _level(50), _level({})
-    (13, 17, 17, 0)
-    """
-    if type(value) is str:
-        return int(parse_level(value[:40]))
-    if type(value) is not int:
-        return 0
-    if 0 <= value <= 7:
-        return int(parse_level(str(value)))
-    return _BUNYAN.get(value, 0)
-
-
-def _text(record: dict[str, Any], key: str | None) -> str:
-    if key is None:
-        return _written_out(record)
-    value = record.get(key)
-    if type(value) is str:
-        return value.rstrip("\r\n") if value[-1:] in "\r\n" else value
-    if type(value) is bytes:
-        return value.decode("utf-8", "surrogateescape").rstrip("\r\n")
-    if type(value) is dict:
-        return _written_out(value)
-    return _plain(value)
-
-
-def _written_out(record: dict[str, Any]) -> str:
-    """Write fields out in their order: a structured record without a text still has a shape to learn."""
-    return " ".join(f"{key}={_plain(value)}" for key, value in record.items())
-
-
-def _plain(value: Any) -> str:
-    if type(value) is str:
-        return value
-    if type(value) is bytes:
-        return value.decode("utf-8", "surrogateescape")
-    try:
-        return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
-    except TypeError:
-        return json.dumps(value, default=str, skipkeys=True, ensure_ascii=False)
-
-
-def _unfolded(found: LogRecord, key: str | None, text: str) -> LogRecord | None:
-    """Return the record with the JSON object of its text lifted to the top, None when the text is none."""
-    if key is None or text[-1:] != "}":
-        return None
-    try:
-        inner = orjson.loads(text)
-    except ValueError:
-        return None
-    if type(inner) is not dict or not inner:
-        return None
-    return found._replace(record={name: value for name, value in found.record.items() if name != key} | inner)
+def _levels(records: Sequence[LogRecord], look: Look) -> list[int]:
+    """Return for each record the level in the first place that names one, 0 where none does."""
+    found = [0] * len(records)
+    for metadata, keys in look.places:
+        column = levels(_column(records, metadata=metadata, keys=keys), otlp=keys[-1] in _OTLP_KEYS)
+        found = [old or new for old, new in zip(found, column, strict=True)]
+        if 0 not in found:
+            break
+    return found

@@ -300,3 +300,37 @@ def test_every_record_becomes_exactly_one_line_whatever_is_in_it(
         assert lines.service
         assert len(lines.ts) == len(lines.host) == len(lines.level) == len(lines.text)
         assert all(type(text) is str for text in [*lines.text, *lines.host])
+
+
+VALUES = st.one_of(
+    st.none(),
+    st.sampled_from(
+        ["", "error", "warn", "web", "db\n", "ERROR lost", '{"log":"in","level":"warn"}', '{"a":1}', "{"]
+    ),
+    st.integers(-1, 60),
+    st.sampled_from([b"raw\n", True, 1.5]),
+    st.just({"container_name": "c", "labels": {"app": "x"}}),
+)
+RECORDS = st.builds(
+    LogRecord,
+    st.integers(RECEIVED - 10, RECEIVED + 10_000),
+    st.integers(0, 10**9 - 1),
+    st.sampled_from([{}, {"level": "fatal"}, {"otlp": {"severity_number": 17}}]),
+    st.just(None),
+    st.dictionaries(
+        st.sampled_from(["log", "msg", "service", "host", "level", "pri", "kubernetes"]), VALUES, max_size=4
+    ),
+)
+
+
+@given(st.lists(RECORDS, max_size=12))
+def test_a_batch_reads_as_its_records_do_one_by_one(records: list[LogRecord]) -> None:
+    alone: dict[str, Lines] = {}
+    for one in records:
+        (found,) = columns([one], entry(), RULES)
+        lines = alone.setdefault(found.service, Lines(found.service))
+        lines.ts += found.ts
+        lines.host += found.host
+        lines.level += found.level
+        lines.text += found.text
+    assert columns(records, entry(), RULES) == list(alone.values())
