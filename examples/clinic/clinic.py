@@ -66,6 +66,7 @@ class Clinic:
                         str(self.seconds),
                     ],
                     stdin=subprocess.DEVNULL,
+                    start_new_session=True,  # Ctrl-C is for whoever runs the clinic, who then stops it in order
                     cwd=Path(__file__).parents[2],
                 )
             )

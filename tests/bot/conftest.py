@@ -1,4 +1,4 @@
-"""Makes `slack_rig.py` importable under --import-mode=importlib, and gives a Slack bot on a real store."""
+"""Makes the rigs importable under --import-mode=importlib; gives a Slack bot on a real store, and Chromium."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -18,6 +19,29 @@ from models.clock import system_clock
 from storage.database import Database
 from storage.layout import Layout
 from storage.seal import KeyRing
+
+CHROMIUM = [
+    "--no-sandbox",  # Chromium refuses root otherwise
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium; its absence is a failure, because the page is a promise."""
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        pytest.fail(
+            "the page is tested in Chromium, which is missing: apt-get install --no-install-recommends chromium"
+        )
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=CHROMIUM)
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture(scope="session")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from slack_bolt import Ack, App, Respond
 from slack_sdk import WebClient
 
@@ -21,14 +20,6 @@ pytest_plugins = ("bot.workspace.fixture",)
 pytestmark = pytest.mark.browser
 
 INCIDENTS = "C0INCIDENTS"
-ARGUMENTS = [
-    "--no-sandbox",  # Chromium refuses root otherwise
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 MANIFEST: Json = {
     "display_information": {"name": "Mayday"},
     "features": {
@@ -161,19 +152,6 @@ def workspace_settings() -> WorkspaceSettings:
 @pytest.fixture
 def workspace_manifest() -> Json:
     return MANIFEST
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if path is None:
-        pytest.fail(
-            "the page is tested in Chromium, which is missing: apt-get install --no-install-recommends chromium"
-        )
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
