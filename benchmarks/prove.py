@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PROOFS = ROOT / "docs" / "proofs.md"
 PARTS: dict[str, list[str]] = {
     "durability": ["-m", "benchmarks.durability", "--lines", "200000", "--kills", "20"],
+    "outage": ["-m", "benchmarks.outage"],
     "throughput": ["-m", "benchmarks.throughput"],
     "templates": ["-m", "benchmarks.templates"],
     "demo": ["-m", "bot.cli", "demo", "--headless", "--json"],
