@@ -13,7 +13,7 @@ import heapq
 import json
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -207,6 +207,7 @@ def replay(
                 database, gate, Directory([*config.operators, pipeline]), config.center, clock
             )
             waiting = list(changes)
+            given = {str(gate.name(change.id, "tag")): change.id for change in changes}
             held: list[BlockFacts] = []
             applied = [clock()]
 
@@ -217,7 +218,7 @@ def replay(
                         change = waiting.pop(0)
                         clock.at = change.time
                         action = RecordChange(
-                            change_id=change.id,
+                            change_id=gate.name(change.id, "tag"),
                             service=gate.name(change.service),
                             kind=change.kind,
                             version=gate.text(change.version),
@@ -245,7 +246,7 @@ def replay(
             run_plain(timed(blocks(merged)), apply, config.stream, config.fields, gate, ring)
             if held:
                 center.apply(tuple(held))
-            summary.incidents = [row(incident) for incident in reversed(center.incidents("all", None))]
+            summary.incidents = [row(incident, given) for incident in reversed(center.incidents("all", None))]
             summary.templates = database.read(
                 lambda reader: int(reader.execute("SELECT count(*) FROM error_pattern")[0][0])
             )
@@ -261,15 +262,15 @@ def _counted(parts: Iterator[Slice], summary: Summary) -> Iterator[Slice]:
         yield part
 
 
-def row(incident: Incident) -> dict[str, Any]:
-    """Return one incident as the scoring of a log day reads it."""
+def row(incident: Incident, given: Mapping[str, str]) -> dict[str, Any]:
+    """Return one incident as the scoring of a log day reads it; `given` has the changes' ids as the file gave them."""
     return {
         "opened_at": incident.detected_at.isoformat(),
         "service": incident.service,
         "severity": f"SEV{incident.severity.value}",
         "root_service": incident.root_service or incident.service,
         "category": incident.category,
-        "suspect_change": incident.suspect_change,
+        "suspect_change": given.get(incident.suspect_change or "", incident.suspect_change),
         "incident": incident.id,
         "title": incident.title,
     }

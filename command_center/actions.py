@@ -7,13 +7,22 @@ place that carries one out. `permission` says which right it needs. Text a perso
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
 from command_center.access.operators import Permission
 from models.sanitizer import SafeText
 from storage.records import ChangeMarkerKind, IncidentId, IncidentStatus, Severity
+
+CHANGE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
+
+
+def _as_change_id(text: SafeText) -> SafeText:
+    if not CHANGE_ID.fullmatch(text):
+        raise ValueError("an id of a change has letters, digits and . _ : - only, and at most 64 of them")
+    return text
 
 
 class _Action(BaseModel):
@@ -72,11 +81,15 @@ class Close(_Action):
 
 
 class RecordChange(_Action):
-    """Record a change marker; `change_id` makes a repeated call from a pipeline record it once."""
+    """Record a change marker; `change_id` makes a repeated call from a pipeline record it once.
+
+    An id comes from outside and may be made of anything, so it is kept as the gate shows names: as it is, or as a
+    token that is the same for the same id.
+    """
 
     permission = Permission.RECORD_CHANGE
     action: Literal["record_change"] = "record_change"
-    change_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")
+    change_id: Annotated[SafeText, AfterValidator(_as_change_id)] | None = None
     service: SafeText
     kind: ChangeMarkerKind
     version: SafeText

@@ -36,7 +36,7 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from command_center.access.operators import Directory, Operator, Permission, may
-from command_center.actions import ACTION, Action
+from command_center.actions import ACTION, CHANGE_ID, Action
 from command_center.exports import enter_export
 from command_center.incidents.desk import Outcome
 from models.errors import BadInput, Guarded, MaydayError
@@ -301,13 +301,15 @@ async def _body(request: web.Request, limit: int) -> bytes:
 
 
 def _action(body: bytes, gate: Admission) -> Action:
-    """Validate an action; the service passes as a name, every other text as text."""
+    """Validate an action; the service and the id of a change pass as names, every other text as text."""
     try:
         fields = json.loads(body)
     except (ValueError, RecursionError):
         raise BadPayload("the action is not JSON", hint=BadPayload.remedy) from None
     if isinstance(fields, dict) and isinstance(fields.get("service"), str):
         fields["service"] = gate.name(fields["service"])
+    if isinstance(fields, dict) and CHANGE_ID.fullmatch(str(fields.get("change_id") or "")):
+        fields["change_id"] = gate.name(str(fields["change_id"]), "tag")
     try:
         return ACTION.validate_python(fields, context={"admit": gate.text})
     except ValidationError as error:

@@ -6,8 +6,9 @@ object:
     {"change_id": "build-812", "service": "billing", "kind": "deploy", "version": "3.8.0",
      "at": "2026-03-02T03:00:00Z", "note": "new invoice layout"}
 
-`change_id`, `at` and `note` may be left out; with a `change_id` a repeated call records nothing anew. Names
-and texts pass the gate before anything else sees them, and an answer never repeats what was sent.
+`change_id`, `at` and `note` may be left out; with a `change_id` a repeated call records nothing anew. Names,
+ids and texts pass the gate before anything else sees them, and an answer repeats nothing of what was sent but
+the `change_id`, which stands in the records as a token if it is more than words and a small number.
 
 | status | meaning |
 |---|---|
@@ -163,12 +164,12 @@ class ChangeWebhook:
             return _answer(403 if refused else 422, outcome.reasons[0], message)
         assert outcome.marker is not None
         fresh = "already_done" not in outcome.reasons
-        body = {"change_id": outcome.marker.id, "recorded": fresh, "message": message}
+        body = {"change_id": call.change_id or outcome.marker.id, "recorded": fresh, "message": message}
         return web.json_response(body, status=201 if fresh else 200)
 
     def _carry_out(self, call: ChangeCall, operator: Operator) -> Outcome:
         action = RecordChange(
-            change_id=call.change_id,
+            change_id=None if call.change_id is None else self._gate.name(call.change_id, "tag"),
             service=self._gate.name(call.service),
             kind=call.kind,
             version=self._gate.text(call.version),

@@ -8,6 +8,7 @@ from center_rig import GATE, LEAD, ONCALL, PIPELINE, START, Rig, at, signal, tex
 from command_center.actions import Acknowledge, Close, Declare, RecordChange, Resolve, SetSeverity
 from command_center.incidents.evidence import SignalRecord
 from models.levels import Level
+from models.sanitizer.safe_text import stored
 from storage.facts import SignalKind
 from storage.records import ChangeMarkerKind, ErrorPattern, Incident, IncidentEvent, IncidentStatus, Severity
 
@@ -216,7 +217,7 @@ def test_a_declared_incident_takes_the_signals_of_its_service_and_keeps_its_word
 
 def change(name: str, service: str, seconds: float) -> RecordChange:
     return RecordChange(
-        change_id=name,
+        change_id=stored(name),
         service=GATE.name(service),
         kind=ChangeMarkerKind.DEPLOY,
         version=GATE.text("3.8.0"),

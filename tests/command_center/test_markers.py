@@ -8,6 +8,7 @@ from center_rig import GATE, LEAD, PIPELINE, START, Rig, at
 
 from command_center.actions import RecordChange
 from command_center.changes import markers
+from models.sanitizer.safe_text import stored
 from storage.records import ChangeMarker, ChangeMarkerKind
 
 
@@ -15,7 +16,7 @@ def change(
     name: str | None, seconds: float | None = 0, *, version: str = "3.8.0", service: str = "billing"
 ) -> RecordChange:
     return RecordChange(
-        change_id=name,
+        change_id=None if name is None else stored(name),
         service=GATE.name(service),
         kind=ChangeMarkerKind.DEPLOY,
         version=GATE.text(version),

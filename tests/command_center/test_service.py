@@ -348,3 +348,20 @@ def test_many_at_once_are_all_answered(database: Database, serving: Callable[...
     assert database.query("SELECT coalesce(sum(count), 0)::BIGINT AS n FROM pattern_minute").to_pylist() == [
         {"n": 5 * applied}
     ]
+
+
+def test_the_id_of_a_change_is_kept_as_a_token_that_is_the_same_for_the_same_id(
+    database: Database, serving: Callable[..., Any]
+) -> None:
+    change = {"action": "record_change", "service": "billing", "kind": "deploy", "version": "3.8.0"}
+    with serving(Role.ENGINEER) as client:
+        for id in ("MRN-48213907-quuxly", "MRN-48213907-quuxly", "build-7"):  # made up
+            assert client.perform(change | {"change_id": id})["ok"]
+        with pytest.raises(BadInput, match="change_id"):
+            client.perform(change | {"change_id": "two words"})
+    ids = [row["id"] for row in database.query("SELECT id FROM change_marker ORDER BY id").to_pylist()]
+    assert ids[0] == "build-7"
+    assert len(ids) == 2
+    assert ids[1].startswith("tag-")
+    kept = database.read(lambda reader: reader.execute("SELECT payload FROM audit_log"))
+    assert not [payload for (payload,) in kept if "48213907" in payload or "quuxly" in payload]

@@ -101,6 +101,9 @@ def test_a_change_is_recorded_once_however_often_it_is_told(hook: Hook) -> None:
     assert (again.status, again.body["recorded"]) == (200, False)
     (marker,) = recorded(hook.rig)
     assert (marker.service, marker.version, marker.recorded_by) == ("billing", "3.8.0", "pipeline")
+    assert (
+        marker.id == GATE.name("build-812", "tag") != "build-812"
+    )  # an id may be anything, so it is kept as a token
 
 
 @pytest.mark.parametrize(
