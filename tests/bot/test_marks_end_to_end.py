@@ -23,6 +23,8 @@ import random
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -54,6 +56,7 @@ from storage.layout import Layout
 from storage.publish import attach_lines
 from storage.seal import KeyRing
 from stream.forward_client import ClientOptions, chunk_id, connect, pack_event, pack_message
+from stream.spool import Entry, Kind, SpoolSettings, SpoolWriter
 
 SEED = 20_260_302
 EACH = 10  # lines of each of the twenty kinds
@@ -455,6 +458,35 @@ def every_place(search: MarkSearch, found: Iterator[tuple[str, str | bytes]]) ->
         for place, value in found
         for hit in (search.data(value, place) if isinstance(value, bytes) else search.text(value, place))
     ]
+
+
+@pytest.mark.parametrize("how", ["in_the_stream", "in_the_main_thread", "in_another_thread", "by_abort"])
+def test_a_process_that_dies_of_an_error_says_nothing_of_what_it_held(tmp_path: Path, how: str) -> None:
+    """As a fault of our own would do it: the text of the error, its notes and its causes carry a mark."""
+    m = Inventor(random.Random(how))
+    mark = m.name()
+    layout = Layout(tmp_path / "state").prepare()
+    ring = KeyRing.load(layout, create=True, environ={})
+    with SpoolWriter.open(layout.spool, ring, SpoolSettings(), system_clock) as writer:
+        raw = pack_message("app", pack_event(time.time_ns(), {"log": f"ERROR {mark} is gone"}), 1, None)
+        writer.append(Entry(Kind.FORWARD, time.time_ns(), "agent", "", "app", None, {}, raw)).result(10)
+    (tmp_path / "tmp").mkdir()
+    (tmp_path / "cwd").mkdir()
+    child = subprocess.run(
+        [sys.executable, Path(__file__).with_name("marks_child.py"), how, str(layout.root)],
+        input=mark, text=True, capture_output=True, timeout=60, check=False,
+        cwd=tmp_path / "cwd", env=os.environ | {"TMPDIR": str(tmp_path / "tmp"), "PYTHONWARNINGS": "default"},
+    )  # fmt: skip
+    assert child.returncode == (-signal.SIGABRT if how == "by_abort" else 1)
+    search = MarkSearch(m.texts)
+    found, size = search.files(tmp_path)
+    assert size > 0
+    leaks = found + search.text(child.stdout + child.stderr, "what it printed")
+    assert not leaks, summary(leaks)
+    if how != "by_abort":  # it is said that it died, of what, and where
+        said = "".join(path.read_text() for path in layout.logs.iterdir()) + child.stderr
+        assert "Careless" in said
+        assert "marks_child.py" in said
 
 
 def test_no_mark_is_found_anywhere_after_ingest_talk_search_and_crashes(
