@@ -2,6 +2,9 @@
 
 While the command center is away the sink waits, and with it the flow: nothing is stored as done that was
 not handed over. Told to stop meanwhile it raises; to return would commit what was never sent.
+
+One delivery is under way while the flow works on the next blocks, so the two processes work side by side. Bytewax
+asks the sink for its state before it stores an epoch: there the delivery is waited for, and its failure is raised.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
@@ -65,13 +69,28 @@ class FactsPartition(StatefulSinkPartition[BlockFacts, None]):
 
     def __init__(self, delivery: Delivery) -> None:
         self._delivery = delivery
+        self._sender = ThreadPoolExecutor(1, thread_name_prefix="facts")
+        self._under_way: Future[None] | None = None
 
     def write_batch(self, values: Sequence[BlockFacts]) -> None:
-        with guarded("handing facts to the command center"):
-            self._delivery.deliver(values)
+        self._settle()
+        self._under_way = self._sender.submit(self._delivery.deliver, list(values))
 
     def snapshot(self) -> None:
-        return None
+        """Return once everything is applied: what stands in an epoch's stored state has been handed over."""
+        self._settle()
+
+    def close(self) -> None:
+        try:
+            self._settle()
+        finally:
+            self._sender.shutdown()
+
+    def _settle(self) -> None:
+        under_way, self._under_way = self._under_way, None
+        if under_way is not None:
+            with guarded("handing facts to the command center"):
+                under_way.result()
 
 
 class FactsSink(FixedPartitionedSink[BlockFacts, None]):

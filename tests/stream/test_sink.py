@@ -1,0 +1,91 @@
+"""The sink works beside the flow and never lets an epoch be stored before its facts are handed over."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pytest
+
+from storage.errors import StoreUnavailable
+from storage.facts import BlockFacts
+from stream.flow_errors import StreamStopped
+from stream.sink import Delivery, FactsPartition
+
+DEADLINE = 20.0
+
+
+def report(shard: int, block: int) -> BlockFacts:
+    return BlockFacts(shard=shard, block=block, received_at=datetime(2026, 3, 2, tzinfo=UTC))
+
+
+class Receiving:
+    """A receiving side that takes a report once it is let."""
+
+    def __init__(self) -> None:
+        self.let = threading.Event()
+        self.asked = threading.Event()
+        self.taken: list[tuple[int, int]] = []
+
+    def send(self, facts: Sequence[BlockFacts]) -> None:
+        self.asked.set()
+        assert self.let.wait(DEADLINE)
+        self.taken += [(one.block, one.shard) for one in facts]
+
+
+def test_the_flow_goes_on_while_a_delivery_is_under_way() -> None:
+    receiving = Receiving()
+    sink = FactsPartition(Delivery(receiving.send, threading.Event()))
+    sink.write_batch([report(1, 1)])  # returns although nothing was taken yet
+    assert receiving.asked.wait(DEADLINE)
+    assert receiving.taken == []
+    receiving.let.set()
+    sink.close()
+    assert receiving.taken == [(1, 1)]
+
+
+def test_an_epoch_is_stored_only_after_its_facts_are_taken() -> None:
+    receiving = Receiving()
+    sink = FactsPartition(Delivery(receiving.send, threading.Event()))
+    sink.write_batch([report(1, 1)])
+    stored: list[list[tuple[int, int]]] = []
+
+    def epoch() -> None:
+        sink.snapshot()
+        stored.append(list(receiving.taken))
+
+    storing = threading.Thread(target=epoch)
+    storing.start()
+    assert receiving.asked.wait(DEADLINE)
+    assert stored == []
+    receiving.let.set()
+    storing.join(DEADLINE)
+    assert stored == [[(1, 1)]]
+    sink.close()
+
+
+def test_facts_are_taken_in_order_one_delivery_at_a_time() -> None:
+    receiving = Receiving()
+    receiving.let.set()
+    sink = FactsPartition(Delivery(receiving.send, threading.Event()))
+    for block in range(1, 50):
+        sink.write_batch([report(2, block), report(1, block)])
+    sink.snapshot()
+    assert receiving.taken == [(block, shard) for block in range(1, 50) for shard in (1, 2)]
+    sink.close()
+
+
+@pytest.mark.parametrize("what", ["write_batch", "snapshot", "close"])
+def test_what_was_never_handed_over_stops_the_flow_at_the_next_step(what: str) -> None:
+    stop = threading.Event()
+
+    def away(facts: Sequence[BlockFacts]) -> None:
+        raise StoreUnavailable("nobody answers", hint="")
+
+    sink = FactsPartition(Delivery(away, stop))
+    sink.write_batch([report(1, 1)])
+    stop.set()
+    with pytest.raises(StreamStopped):
+        sink.write_batch([report(1, 2)]) if what == "write_batch" else getattr(sink, what)()
+    sink.close()
