@@ -2,12 +2,15 @@
 
 Counted are upper-case words (`ERROR`), words in brackets or before a colon (`[error]`, `Warning:`), `level=error` and its
 relatives, a lower-case word right after a time, syslog's `<3>`, and the letters of glog and Android. A
-lower-case word elsewhere is prose: "no error found" has no level.
+lower-case word elsewhere is prose: "no error found" has no level. A line of a web server's access log has the level of its
+status: 5xx is an error.
 
 >>> level_of("2026-03-02T08:14:06.489Z ERROR api-gateway upstream timed out")
 17
 >>> level_of('ts=2026-03-02T08:14:05Z level=warn msg="payer slow"'), level_of("no error found")
 (13, 0)
+>>> level_of('10.0.0.9 - - "GET /bill HTTP/1.1" 502 157'), level_of('10.0.0.9 - - "GET /bill HTTP/1.1" 404 157')
+(17, 9)
 """
 
 from __future__ import annotations
@@ -75,6 +78,8 @@ _GLUED = re.compile(  # upper-case words joined to something by punctuation; sta
     r"""[|\[\](/:.=\"'<>{-](TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|SEVERE|FATAL|CRITICAL|PANIC)(?![A-Za-z0-9_])"""
 )
 _PRIORITY = re.compile(r"<(\d{1,3})>")
+_STATUS = re.compile(r"""[" ]HTTP/[0-9.]+" ([1-5])[0-9][0-9](?![0-9])""")
+_REQUEST_CHARS = 4096  # a status stands behind the path, however long that is
 _GLOG = re.compile(r"[IWEF]\d{4}\Z")
 
 
@@ -96,5 +101,7 @@ def level_of(text: str, head: int = _HEAD) -> int:
         previous = token
     if text[:1] == "<" and (found := _PRIORITY.match(text)):
         return int(parse_level(str(int(found[1]) % 8)))
+    if "HTTP/" in text and (status := _STATUS.search(text, 0, _REQUEST_CHARS)):
+        return int(Level.ERROR if status[1] == "5" else Level.INFO)
     glued = _GLUED.search(text, 0, head)
     return int(parse_level(glued[1])) if glued else 0

@@ -1,13 +1,16 @@
 """Decoding of plain log lines, as `mayday replay` reads them from files: JSON objects, or text with a time at its head.
 
 What became a field is no longer text, as with an agent's parser: a recognised time leaves the line, a syslog
-header leaves as `host` and `ident`. A line without a recognisable time gets the time of the line before it (so order is
-kept), at the start of an entry that of the first line that has one, else the receive time.
+header leaves as `host` and `ident`, its priority as `level` from warning upwards (most programs log everything else under one
+priority, whatever their text says). A line without a recognisable time gets the time of the line before it (so order is
+kept), at the start of an entry that of the first line that has one, else the receive time. The lines of a stack trace belong
+to the record before them (`traces`).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -17,6 +20,7 @@ from stream.decode.bounds import truncated
 from stream.decode.limits import DecodeLimits
 from stream.decode.record import RECEIVE_TIME, TRUNCATED, LogRecord
 from stream.decode.times import record_time
+from stream.decode.traces import Trace
 
 _MONTHS = {
     name: number
@@ -56,35 +60,86 @@ _COMMON_LOG = re.compile(  # web servers: the time stands after the client
 _SYSLOG_5424 = re.compile(
     r"\s(?P<host>\S{1,255}) (?P<ident>[\w./()-]{1,48}) (?P<pid>\S+) \S+ (?:-|\[[^\]]*\])\s?"
 )
+_PRIORITY = re.compile(r"<(\d{1,3})>")
+_WARNING = 4  # in syslog's numbers, where 0 is the worst
 _GLOG = {"I": "info", "W": "warning", "E": "error", "F": "fatal", "D": "debug"}
 _HEAD = 160  # a time further right than this is part of the message
 
 
 def decode_text(raw: bytes, limits: DecodeLimits, received: tuple[int, int]) -> tuple[list[LogRecord], bool]:
-    """Decode lines of text; every non-blank line becomes one record, so the second value is always True."""
-    reader = _LineReader(received)
-    out: list[LogRecord] = []
-    pending: list[int] = []  # lines at the start that wait for the first known time
+    """Decode lines of text; no line is left out, so the second value is always True."""
+    return read_lines(raw.split(b"\n"), limits, received)[0], True
+
+
+def read_lines(
+    lines: Iterable[bytes], limits: DecodeLimits, received: tuple[int, int]
+) -> tuple[list[LogRecord], list[int]]:
+    """Return the records of `lines` and how many lines each is made of; blank lines are in none of them."""
+    reader, trace = _LineReader(received), Trace()
+    out: list[_Draft] = []
+    pending: list[_Draft] = []  # records at the start that wait for the first known time
     last: tuple[int, int] | None = None
-    for line in raw.split(b"\n"):
+    for line in lines:
         if not line or line.isspace():
             continue
-        found, record = reader.read(line)
-        flags: tuple[str, ...] = ()
-        if len(line) > limits.record_bytes:
-            record, flags = truncated(record, limits.record_bytes), (TRUNCATED,)
+        indented = line[:1] in (b" ", b"\t")
+        if indented and out and out[-1].takes(line, limits.record_bytes):
+            trace.goes_on(line)
+            out[-1].add(line)
+            continue
+        found, record, is_text = reader.read(line)
+        draft = _Draft(record, len(line), is_text=is_text, timed=is_text and found is not None)
+        if found is None and is_text:
+            draft.trace = trace.goes_on(line) and not indented
+            if draft.trace and out and out[-1].takes(line, limits.record_bytes):
+                out[-1].add(line)
+                continue
+        else:
+            trace.ended()
         if found is None and last is None:
-            pending.append(len(out))
+            pending.append(draft)
         elif found is not None:
-            if pending:
-                for at in pending:
-                    out[at] = out[at]._replace(ts_sec=found[0], ts_nsec=found[1], flags=out[at].flags[:-1])
-                pending.clear()
+            for each in pending:
+                each.at = found
+            pending.clear()
             last = found
-        if last is None:
-            flags = (*flags, RECEIVE_TIME)
-        out.append(LogRecord(*(last or received), {}, None, record, flags))
-    return out, True
+        draft.at = last
+        out.append(draft)
+    return [draft.record(limits.record_bytes, received) for draft in out], [draft.lines for draft in out]
+
+
+class _Draft:
+    """A record while lines may still be added to it."""
+
+    __slots__ = ("_fields", "_is_text", "_more", "_timed", "at", "lines", "size", "trace")
+
+    def __init__(self, fields: dict[str, Any], size: int, *, is_text: bool, timed: bool) -> None:
+        self._fields, self._more = fields, list[bytes]()
+        self._is_text, self._timed = is_text, timed
+        self.trace = False
+        self.at: tuple[int, int] | None = None
+        self.lines, self.size = 1, size
+
+    def takes(self, line: bytes, limit: int) -> bool:
+        """Whether a line of a trace may be added: without times, only what began as a trace goes on."""
+        return self._is_text and (self._timed or self.trace) and self.size + len(line) <= limit
+
+    def add(self, line: bytes) -> None:
+        self._more.append(line)
+        self.lines += 1
+        self.size += len(line) + 1
+
+    def record(self, limit: int, received: tuple[int, int]) -> LogRecord:
+        fields, flags = self._fields, list[str]()
+        if self._more:
+            more = (line.decode("utf-8", "surrogateescape").rstrip("\r") for line in self._more)
+            fields["message"] = "\n".join((fields["message"], *more))
+        if self.size > limit:
+            fields = truncated(fields, limit)
+            flags.append(TRUNCATED)
+        if self.at is None:
+            flags.append(RECEIVE_TIME)
+        return LogRecord(*(self.at or received), {}, None, fields, tuple(flags))
 
 
 class _LineReader:
@@ -95,23 +150,23 @@ class _LineReader:
         self._format = _FORMATS[0]
         self._seconds: dict[tuple[str | None, ...], int | None] = {}
 
-    def read(self, line: bytes) -> tuple[tuple[int, int] | None, dict[str, Any]]:
-        """Return the line's time, or None, and its record."""
+    def read(self, line: bytes) -> tuple[tuple[int, int] | None, dict[str, Any], bool]:
+        """Return the line's time, or None, its record, and whether it is text (and no JSON object)."""
         if line[:1] == b"{":
             try:
                 value = orjson.loads(line)
             except ValueError:
                 value = None
             if type(value) is dict:
-                return record_time(value), value
+                return record_time(value), value, False
         text = line.decode("utf-8", "surrogateescape").rstrip("\r")
         found = self._format.match(text) or self._search(text)
         if found is None:
-            return None, {"message": text}
+            return None, {"message": text}, True
         at = self._time(found.groupdict())
         if at is None:
-            return None, {"message": text}
-        return at, _record(text, found)
+            return None, {"message": text}, True
+        return at, _record(text, found), True
 
     def _search(self, text: str) -> re.Match[str] | None:
         for known in _FORMATS:
@@ -190,4 +245,6 @@ def _record(text: str, found: re.Match[str]) -> dict[str, Any]:
         record["pid"] = pid
     if part.get("level"):
         record["level"] = _GLOG[str(part["level"])]
+    elif text.startswith("<") and (priority := _PRIORITY.match(text)) and int(priority[1]) % 8 <= _WARNING:
+        record["level"] = int(priority[1]) % 8
     return record
