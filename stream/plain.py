@@ -53,14 +53,18 @@ class PlainFlow:
 
     def step(self, block: Block) -> list[BlockFacts]:
         """Take one block. Raises `TooManyFaults`."""
-        facts = []
-        for item in self.grouping.split(block):
-            shard = self._shards.get(item.shard)
-            if shard is None:
-                shard = self._shards[item.shard] = self._make(item.shard, None)
-            if (found := shard.take(item)) is not None:
-                facts.append(found)
-        return facts
+        return [
+            found
+            for item in self.grouping.split(block)
+            if (found := self.shard(item.shard).take(item)) is not None
+        ]
+
+    def shard(self, number: int) -> Shard:
+        """Return a shard, made if nothing came for it so far."""
+        shard = self._shards.get(number)
+        if shard is None:
+            shard = self._shards[number] = self._make(number, None)
+        return shard
 
     def snapshots(self) -> dict[int, bytes]:
         """Return the sealed state of every shard."""
