@@ -143,7 +143,7 @@ def once(lines: list[str], place: Path, watch: Stopwatch) -> None:
     arrived = watch("unpack, check facts", lambda: [unpack(data, gate) for data in sent])
     database = Database.open(layout, ring, system_clock)
     try:
-        watch("store", lambda: [database.write(lambda tx, one=one: apply_facts(tx, one)) for one in arrived])
+        watch("store", lambda: stored(database, arrived))
     finally:
         database.close()
 
