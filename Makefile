@@ -29,8 +29,8 @@ test: lint            ## everything that has to hold, with small seeded counts
 prove: setup-test     ## full counts, one part at a time: make prove PART=durability (or: all)
 	@$(BIN)/python -m benchmarks.prove $(PART)
 
-bench: setup-test     ## our speed beside the peer's, as ratios
-	@$(BIN)/python -m benchmarks.throughput
+bench: setup-test     ## our speed beside the peers, as ratios, into docs/benchmarks.md
+	@$(BIN)/python -m benchmarks.report
 
 docs: setup-test      ## write docs/reference and manifest.yaml anew
 	@$(BIN)/python -m docs.generate

@@ -1,0 +1,94 @@
+"""`make bench`: run every benchmark and write docs/benchmarks.md, with the machine, the date and the commit.
+
+    python -m benchmarks.report
+
+What a benchmark prints stands in the page as it came. The pairing is what counts: both sides of a ratio were measured in
+one run on one machine, and rates alone do not carry over to another.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks.prove import ROOT, commit
+
+PAGE = ROOT / "docs" / "benchmarks.md"
+
+
+class Bench(NamedTuple):
+    """One section of the page: what it says, and the module that measures it."""
+
+    title: str
+    says: str
+    module: str
+
+
+BENCHES = (
+    Bench(
+        "The whole path beside bare Drain3",
+        "Lines/s from the first byte at the socket to the last count in the database, with acks after the sync, one worker,\n"
+        "records of four fields; beside Drain3 alone with the masks of its README. The right-hand columns are what each\n"
+        "process spent on a line, microseconds of CPU.",
+        "benchmarks.throughput",
+    ),
+    Bench(
+        "Where the time of a line goes",
+        "Every stage alone in one process. Receiver: the first two rows; stream: the next five and the packing; command\n"
+        "center: the last two.",
+        "benchmarks.stages",
+    ),
+    Bench(
+        "Templates beside bare Drain3",
+        "Microseconds per line of the template miner alone, batches of 1,000 lines.",
+        "benchmarks.templates",
+    ),
+    Bench(
+        "The spool beside plain writes",
+        "Sealed, synced and acknowledged, beside a file that is only written.",
+        "benchmarks.spool",
+    ),
+)
+
+
+def machine() -> str:
+    """Return what the figures were measured on, without the name of the machine."""
+    model = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+            if line.startswith("model name")
+        ),
+        platform.machine(),
+    )
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{model}, {os.cpu_count()} cores, {memory:.0f} GB, Linux, Python {platform.python_version()}"
+
+
+def measured(bench: Bench) -> str:
+    """Run one benchmark and return its section. Raises `CalledProcessError` if it fails."""
+    print(f"bench: {bench.module}", file=sys.stderr)
+    done = subprocess.run(
+        [sys.executable, "-m", bench.module], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True
+    )
+    return f"## {bench.title}\n{bench.says}\n\n```\n$ python -m {bench.module}\n{done.stdout.rstrip()}\n```\n"
+
+
+def main() -> int:
+    when = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+    head = (
+        "# Benchmarks\n\n"
+        f"Written by `make bench` on {when}, commit {commit()}, on {machine()}.\n"
+        "Rates swing with the machine and with what else it does; ratios were measured in one run, in turns.\n"
+    )
+    PAGE.write_text("\n".join([head, *map(measured, BENCHES)]), "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
