@@ -56,7 +56,7 @@ from storage.layout import Layout
 from storage.publish import attach_lines
 from storage.seal import KeyRing
 from stream.forward_client import ClientOptions, chunk_id, connect, pack_event, pack_message
-from stream.spool import Entry, Kind, SpoolSettings, SpoolWriter
+from stream.spool import Entry, Kind, SpoolSettings, SpoolWriter, spool_info
 
 SEED = 20_260_302
 EACH = 10  # lines of each of the twenty kinds
@@ -127,11 +127,15 @@ class Installation:
         self._watch.start()
         self.until(self.up)
 
-    def stop(self) -> None:
+    def end_processes(self) -> None:
+        """Stop the three processes as `mayday up` does; may be called again."""
         self._stop.set()
         if self._watch.is_alive():
             self._watch.join()
         self.supervisor.stop()
+
+    def stop(self) -> None:
+        self.end_processes()
         self.workspace.stop()
 
     def _look_after(self) -> None:
@@ -151,11 +155,13 @@ class Installation:
         except MaydayError:
             return False  # still starting
 
-    def until(self, holds: Callable[[], object], seconds: float = 60) -> None:
+    def until(
+        self, holds: Callable[[], object], seconds: float = 60, what: str = "what was waited for"
+    ) -> None:
         """Wait for what other processes do; it is looked for every 50 ms."""
         waiting, deadline = threading.Event(), time.monotonic() + seconds
         while not holds():
-            assert time.monotonic() < deadline, "what was waited for did not happen"
+            assert time.monotonic() < deadline, f"{what} did not happen"
             waiting.wait(0.05)
 
     def ask(self, sql: str) -> list[dict[str, Any]]:
@@ -317,8 +323,9 @@ def talk(place: Installation, m: Inventor) -> None:
         assert see.command(user, CHANNEL, text)["ok"]
 
     typed(f"/incident declare sev2 {m.name()} cannot pay, MRN {m.digits(8)}")
-    see.wait_for(CHANNEL, lambda message: "MRN" in json.dumps(message))
-    first = place.ask("SELECT id FROM incident WHERE title LIKE '%cannot pay%'")[0]["id"]
+    declared = "SELECT id FROM incident WHERE title LIKE '%cannot pay%'"
+    place.until(lambda: place.ask(declared))
+    first = place.ask(declared)[0]["id"]
     typed(f"/incident note {first} born {m.born()}, mail {m.word()}@{m.word()}.example")
     typed(f"/incident status {first} identified it was {m.name()} with {m.secret()}")
     typed(f"/incident sev {first} 1 {m.name()} is a patient of {m.word()}")
@@ -345,6 +352,16 @@ def talk(place: Installation, m: Inventor) -> None:
     typed(f"/incident resolve {first} {m.name()} was paid back")
     place.until(lambda: place.ask(f"SELECT 1 FROM incident WHERE id = '{first}' AND status = 'resolved'"))
     see.open_home("oncall", "A0MAYDAY")
+    see.wait_until(lambda: see.home("oncall", "A0MAYDAY"), what="the Home tab")
+    for words in (
+        "Incidents: open",
+        "is resolved after",
+        "Declare another incident",
+        "not one of the verbs",
+        "not the id of an incident",
+        "does not know you",
+    ):
+        place.until(lambda words=words: any(words in text for _, text in sent_to_slack(place)), what=words)
 
 
 def search_at_the_terminal(place: Installation, m: Inventor) -> None:
@@ -540,7 +557,9 @@ def test_no_mark_is_found_anywhere_after_ingest_talk_search_and_crashes(
         exported = capfd.readouterr().out
         place.until(lambda: place.store.status().get("cards_behind") == 0)
         leaks += search.text(told.out + told.err, "what commands printed")
-        leaks += every_place(search, sent_to_slack(place))
+        place.end_processes()
+        said = list(sent_to_slack(place))
+        leaks += every_place(search, iter(said))
     finally:
         place.stop()
     leaks += search.text("\n".join(place.reports), "what the supervisor said")
@@ -565,6 +584,9 @@ def test_no_mark_is_found_anywhere_after_ingest_talk_search_and_crashes(
 
     # And that this means something: all went through, and the same search finds every mark where it has to stand.
     assert [e["data"]["recorded"] for e in audit if e["action"] == "spool.export"] == ["afterwards", "before"]
+    assert sum((spool_info(place.layout.spool, place.ring).quarantined or {}).values()) >= 2
+    assert len(said) > 50
+    assert any("&lt;PHONE&gt;" in text for _, text in said)
     assert len(incidents) >= 4
     assert any("<" in row["title"] for row in incidents)
     assert any(place.layout.segments.rglob("*.parquet"))
