@@ -1,47 +1,37 @@
 """`mayday replay`: log files through the whole flow as fast as it goes, by the time that stands in the lines.
 
-Files are read in slices of at most two seconds of log time (or 2,000 lines), merged over all files by time, and become
-blocks as the receiver would have written them; a tick stands every five seconds of log time, so that silence is noticed.
+Files are read in slices of at most two seconds of log time (or 2,000 lines), merged over all files by time (`bot/log_files.py`),
+and become blocks as the receiver would have written them; a tick stands every five seconds of log time, so that silence is
+noticed.
 The clock of the command center is the time of the newest line so far: an incident is opened when the log says it would
 have been. State is a temporary directory with a key of its own and goes with the run.
 """
 
 from __future__ import annotations
 
-import gzip
-import heapq
 import json
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from bot.config import Config
+from bot.log_files import LogFile, Slice, merged
 from models.clock import FrozenClock
 from models.errors import BadInput
+from models.sanitizer.vocabulary import Vocabulary
 from storage.layout import Layout
 from storage.records import ChangeMarkerKind, Incident
-from stream.decode import decode
 from stream.spool import Block, Entry, Kind, Position
 
-SLICE_NS = 2 * 10**9
-SLICE_LINES = 2000
 TICK_NS = 5 * 10**9
 MOST_TICKS = 720  # an hour without a line: what is silent by then is known to be
-
-
-class Slice(NamedTuple):
-    """Lines of one file that belong to about the same time; `at_ns` is the newest of their times."""
-
-    at_ns: int
-    source: str
-    raw: bytes
-    lines: int
 
 
 class ReplayedChange(BaseModel):
@@ -58,37 +48,29 @@ class ReplayedChange(BaseModel):
 
 @dataclass
 class Summary:
-    """What one run saw; `seconds` is wall time."""
+    """What one run saw; `seconds` is wall time. `undecoded` counts slices of which a part could not be decoded."""
 
-    files: int = 0
-    lines: int = 0
+    files: Sequence[LogFile] = ()
     templates: int = 0
+    services: int = 0
+    undecoded: int = 0
     seconds: float = 0.0
+    first: datetime | None = None
+    last: datetime | None = None
     incidents: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def lines(self) -> int:
+        """All lines read, blank ones included."""
+        return sum(file.lines for file in self.files)
+
+    @property
+    def blank(self) -> int:
+        return sum(file.blank for file in self.files)
 
     @property
     def lines_per_second(self) -> float:
         return self.lines / self.seconds if self.seconds else 0.0
-
-
-def find_files(paths: Sequence[Path]) -> list[Path]:
-    """Return the files that `paths` name, directories searched through; raises `BadInput`."""
-    found: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            found += sorted(
-                each for each in path.rglob("*") if each.is_file() and not each.name.startswith(".")
-            )
-        elif path.is_file():
-            found.append(path)
-        else:
-            raise BadInput(
-                f"there is no file or directory {path.name}",
-                hint="Give log files, .gz or not, or a directory",
-            )
-    if not found:
-        raise BadInput("there are no files to read", hint="Give log files, .gz or not, or a directory")
-    return found
 
 
 def read_changes(path: Path | None) -> list[ReplayedChange]:
@@ -115,45 +97,6 @@ def read_changes(path: Path | None) -> list[ReplayedChange]:
     return sorted(changes, key=lambda change: change.time)
 
 
-def slices(path: Path, seen: Callable[[int], None] = lambda _bytes: None) -> Iterator[Slice]:
-    """Yield the slices of one file in its order. Where no line has a time, the file's own stands in.
-
-    Times never go back within a file, as arrival does not. Raises `BadInput` for a broken .gz file.
-    """
-    source = path.name.removesuffix(".gz")
-    source = source.rpartition(".")[0] or source
-    newest, written = 0, path.stat().st_mtime_ns
-    try:
-        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
-            while chunk := file.readlines(1 << 20):
-                seen(sum(map(len, chunk)))
-                for first in range(0, len(chunk), SLICE_LINES):
-                    for part in _cut(source, chunk[first : first + SLICE_LINES], newest or written):
-                        newest = max(newest, part.at_ns)
-                        yield part._replace(at_ns=newest)
-    except (gzip.BadGzipFile, EOFError):
-        raise BadInput(
-            f"{path.name} is not a whole gzip file", hint="Fetch it again, or unpack what can be read"
-        ) from None
-
-
-def _cut(source: str, lines: Sequence[bytes], newest: int) -> Iterator[Slice]:
-    """Cut lines where their time has moved on by more than a slice."""
-    lines = [line for line in lines if line.strip()]
-    whole = Entry(Kind.TEXT, newest, "replay", "", source, None, {}, b"".join(lines))
-    times = [record.ts_sec * 10**9 + record.ts_nsec for record in decode(whole).records]
-    if len(times) != len(lines):  # nothing is dropped for a line that the decoder splits or joins
-        times = [max(times, default=newest)] * len(lines)
-    begin, begun, high = 0, times[0] if times else 0, 0
-    for at, moment in enumerate(times):
-        if moment - begun > SLICE_NS and at > begin:
-            yield Slice(high, source, b"".join(lines[begin:at]), at - begin)
-            begin, begun, high = at, moment, 0
-        high = max(high, moment)
-    if begin < len(lines):
-        yield Slice(high, source, b"".join(lines[begin:]), len(lines) - begin)
-
-
 def blocks(parts: Iterable[Slice]) -> Iterator[Block]:
     """Turn slices in order of time into blocks, with ticks between."""
     seq = 0
@@ -178,12 +121,15 @@ def _block(seq: int, entry: Entry) -> Block:
 
 def replay(
     config: Config,
-    paths: Sequence[Path],
+    files: Sequence[LogFile],
     changes: Sequence[ReplayedChange],
     *,
     progress: Callable[[int], None] = lambda _bytes: None,
 ) -> Summary:
-    """Run `paths` through the flow and return what it saw; `progress` is told the bytes read."""
+    """Run `files` through the flow and return what it saw; `progress` is told the bytes read.
+
+    Services are named after the files where their lines do not say; whoever gave the files may read their names.
+    """
     from bot.processes import make_gate
     from command_center.access.operators import Directory, Operator, Role
     from command_center.actions import RecordChange
@@ -194,12 +140,14 @@ def replay(
     from stream.plain import run_plain
 
     pipeline = Operator(id="replay", name="Replayed changes", roles=(Role.AUTOMATION,))
-    summary = Summary(files=len(paths))
+    summary = Summary(files=files)
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="mayday-replay-") as place:
         layout = Layout(Path(place)).prepare()
         ring = KeyRing.load(layout, create=True)
-        gate = make_gate(config, layout)
+        gate = make_gate(
+            config.model_copy(update={"services": (*config.services, *shown_names(files))}), layout
+        )
         clock = FrozenClock(datetime.fromtimestamp(0, UTC))
         database = Database.open(layout, ring, clock)
         try:
@@ -227,6 +175,8 @@ def replay(
                         )
                         center.perform(action, pipeline, cause="replay")
                     clock.at = max(clock.at, now)
+                    summary.first = summary.first or now
+                    summary.last = clock.at
                     yield block
 
             def apply(facts: Sequence[BlockFacts]) -> None:
@@ -239,11 +189,9 @@ def replay(
                     held.clear()
                     center.tick(clock())
 
-            merged = heapq.merge(
-                *(_counted(slices(path, progress), summary) for path in paths),
-                key=lambda part: part.at_ns,
-            )
-            run_plain(timed(blocks(merged)), apply, config.stream, config.fields, gate, ring)
+            source = timed(blocks(merged(files, progress)))
+            seen = run_plain(source, apply, config.stream, config.fields, gate, ring)
+            summary.services, summary.undecoded = seen.services, seen.quarantined
             if held:
                 center.apply(tuple(held))
             summary.incidents = [row(incident, given) for incident in reversed(center.incidents("all", None))]
@@ -256,10 +204,11 @@ def replay(
     return summary
 
 
-def _counted(parts: Iterator[Slice], summary: Summary) -> Iterator[Slice]:
-    for part in parts:
-        summary.lines += part.lines
-        yield part
+def shown_names(files: Sequence[LogFile]) -> list[str]:
+    """Return the names of services that come from file names, without those that are people's names too."""
+    base = Vocabulary.base()
+    names = dict.fromkeys(file.service for file in files)
+    return [name for name in names if not any(base.doubts(word) for word in re.split(r"[^A-Za-z]+", name))]
 
 
 def row(incident: Incident, given: Mapping[str, str]) -> dict[str, Any]:

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from rich.table import Table
 
 from bot.cli.common import ConfigOption, console
 
+if TYPE_CHECKING:
+    from bot.log_files import Skipped
+    from bot.replay import Summary
+
 
 def replay(
     paths: Annotated[
-        list[Path], typer.Argument(help="Log files (text or JSON lines, .gz too) or directories")
+        list[Path],
+        typer.Argument(help="Log files (text or JSON lines; .gz, .bz2, .xz and .zst too) or directories"),
     ],
     changes: Annotated[
         Path | None, typer.Option(help="JSON lines with id, service, time, kind, version, note")
@@ -24,36 +38,79 @@ def replay(
 ) -> None:
     """Run log files through the whole flow, in a temporary state of its own, and list the incidents found."""
     from bot.config import read
-    from bot.replay import find_files, read_changes, write_incidents
+    from bot.log_files import find_files
+    from bot.replay import read_changes, write_incidents
     from bot.replay import replay as run
 
     loaded, _ = read(config)
-    files = find_files(paths)
+    files, skipped = find_files(paths)
     known = read_changes(changes)
-    columns = (TextColumn("replaying"), BarColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("replaying"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console(to_stderr=True), transient=True) as bar:
-        # The unpacked size of a .gz file is not known; eight times the packed size is usual for logs.
-        task = bar.add_task("", total=sum(f.stat().st_size * (8 if f.suffix == ".gz" else 1) for f in files))
+        # The unpacked size of a packed file is not known; eight times the packed size is usual for logs.
+        sizes = (file.path.stat().st_size * (8 if file.packed else 1) for file in files)
+        task = bar.add_task("", total=sum(sizes))
         summary = run(loaded, files, known, progress=lambda size: bar.advance(task, size))
     if json_out is not None:
         write_incidents(json_out, summary)
-    out = console()
+    _show(console(), summary, skipped)
+
+
+def _show(out: Console, summary: Summary, skipped: Sequence[Skipped]) -> None:
+    """Print the incidents, what was left out and why, and the counts."""
     if summary.incidents:
         table = Table(
-            "opened", "severity", "service", "root", "category", "change", "title", header_style="bold"
+            "opened (UTC)", "severity", "service", "what", box=None, pad_edge=False, header_style="bold"
         )
+        for column in table.columns[:3]:
+            column.no_wrap = True
         for each in summary.incidents:
-            table.add_row(
-                each["opened_at"],
-                each["severity"],
-                each["service"],
-                each["root_service"],
-                each["category"],
-                each["suspect_change"] or "",
-                each["title"],
-            )
+            more = [f"root {each['root_service']}"] if each["root_service"] != each["service"] else []
+            if each["suspect_change"]:
+                more.append(f"after change {each['suspect_change']}")
+            title = f"{each['title']} ({', '.join([each['category'] or 'unknown', *more])})"
+            table.add_row(each["opened_at"][:19].replace("T", " "), each["severity"], each["service"], title)
         out.print(table)
+        out.print()
+    reasons: dict[str, list[str]] = {}
+    for name, reason in skipped:
+        reasons.setdefault(reason, []).append(name)
+    for reason, names in reasons.items():
+        out.print(f"skipped, {reason}: {_some(names)}")
+    for file in summary.files:
+        if file.trouble:
+            out.print(f"{file.name}: {file.trouble}")
+    untimed = [file.name for file in summary.files if file.lines > file.blank and not file.timed]
+    if untimed:
+        out.print(f"no line has a date, so they stand at the beginning: {_some(untimed)}")
+    if summary.undecoded:
+        out.print(f"{summary.undecoded:,} pieces could not be decoded whole")
+    blank = f" ({summary.blank:,} blank)" if summary.blank else ""
+    period = ""
+    if summary.first is not None and summary.last is not None:
+        period = f", {summary.first:%Y-%m-%d %H:%M:%S} to {summary.last:%Y-%m-%d %H:%M:%S} UTC"
     out.print(
-        f"{summary.files} files, {summary.lines:,} lines, {summary.templates:,} templates, "
-        f"{len(summary.incidents)} incidents, {summary.lines_per_second:,.0f} lines/s"
+        f"{_count(len(summary.files), 'file')}, {_count(summary.lines, 'line')}{blank}, "
+        f"{_count(summary.services, 'service')}, {_count(summary.templates, 'template')}, "
+        f"{_count(len(summary.incidents), 'incident')}, {summary.lines_per_second:,.0f} lines/s{period}"
     )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _some(names: Sequence[str]) -> str:
+    """Name the first few.
+
+    >>> _some(["a", "b", "c", "d", "e", "f", "g"])
+    'a, b, c, d, e and 2 more'
+    """
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(names[:5]) + more

@@ -1,0 +1,201 @@
+"""Log files as they lie on disks: packed, rotated, cut off, torn; what is read is read whole, what is not is named."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import resource
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from bot.log_files import SLICE_LINES, LogFile, find_files, merged, service_of, slices
+from models.errors import BadInput
+
+START = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
+START_NS = int(START.timestamp()) * 10**9
+
+
+def line(second: float, text: str = "INFO up") -> str:
+    return f"{(START + timedelta(seconds=second)).isoformat()} {text}"
+
+
+def one(path: Path) -> LogFile:
+    (file,), _ = find_files([path])
+    return file
+
+
+# -- reading -------------------------------------------------------------------------------------------------------
+
+
+def test_slices_lose_no_line_and_keep_the_order_of_time(tmp_path: Path) -> None:
+    path = tmp_path / "billing.log"
+    path.write_text("".join(line(n / 3) + "\n" for n in range(3 * SLICE_LINES + 7)))
+    file = one(path)
+    parts = list(slices(file))
+    assert b"".join(part.raw for part in parts) == path.read_bytes()
+    assert sum(part.lines for part in parts) == file.lines == 3 * SLICE_LINES + 7
+    assert [part.at_ns for part in parts] == sorted(part.at_ns for part in parts)
+
+
+def test_a_trace_is_never_cut_whatever_stands_before_it(tmp_path: Path) -> None:
+    frames = "".join(f"\tat com.example.Frame.f{n}(Frame.java:{n})\n" for n in range(40))
+    path = tmp_path / "billing.log"
+    path.write_text("".join(f"{line(n, 'ERROR failed')}\n{frames}" for n in range(300)))
+    for part in slices(one(path)):
+        assert not part.raw.startswith(b"\t")
+        assert part.raw.endswith(b"(Frame.java:39)\n")
+
+
+@pytest.mark.parametrize(
+    ("ending", "pack"),
+    [
+        ("", bytes),
+        (".gz", gzip.compress),
+        (".bz2", bz2.compress),
+        (".xz", lzma.compress),
+        (".zst", zstandard.ZstdCompressor().compress),
+    ],
+)
+def test_packed_files_are_read_as_plain_ones(
+    tmp_path: Path, ending: str, pack: Callable[[bytes], bytes]
+) -> None:
+    path = tmp_path / f"billing.log{ending}"
+    path.write_bytes(pack(f"{line(0)}\n{line(9)}\n".encode()))
+    file = one(path)
+    assert [(part.source, part.lines) for part in slices(file)] == [("billing", 1), ("billing", 1)]
+    assert (file.timed, file.trouble, file.first_ns) == (True, "", START_NS)
+
+
+def test_a_packed_file_that_breaks_off_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    path = tmp_path / "billing.log.gz"
+    path.write_bytes(gzip.compress("".join(line(n) + "\n" for n in range(20_000)).encode())[:-5000])
+    file = one(path)
+    read = sum(part.lines for part in slices(file))
+    assert 1000 < read == file.lines < 20_000
+    assert file.trouble == f"broken after line {read:,}; read up to there"
+
+
+def test_blank_lines_a_byte_order_mark_and_windows_line_ends_do_not_matter(tmp_path: Path) -> None:
+    path = tmp_path / "billing.log"
+    path.write_bytes(b"\xef\xbb\xbf" + f"{line(0)}\r\n\r\n  \r\n{line(0.5)}".encode())
+    file = one(path)
+    ((at, _, raw, lines),) = slices(file)
+    assert (file.lines, file.blank, lines) == (4, 2, 2)
+    assert at == START_NS + 500_000_000
+    assert raw.startswith(b"2026")
+
+
+def test_a_log_that_was_truncated_while_being_written_begins_with_zeros_and_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "billing.log"
+    path.write_bytes(b"\0" * 5000 + f"{line(0)}\n".encode())
+    assert [part.raw for part in slices(one(path))] == [f"{line(0)}\n".encode()]
+
+
+# -- time ----------------------------------------------------------------------------------------------------------
+
+
+def test_files_are_merged_by_the_time_in_their_lines(tmp_path: Path) -> None:
+    (tmp_path / "late.log").write_text("".join(line(n) + "\n" for n in range(100, 200, 10)))
+    (tmp_path / "early.log").write_text("".join(line(n) + "\n" for n in range(0, 150, 10)))
+    parts = list(merged(find_files([tmp_path])[0]))
+    assert [part.at_ns for part in parts] == sorted(part.at_ns for part in parts)
+    assert [part.source for part in parts][:10] == ["early"] * 10
+    assert sum(part.lines for part in parts) == 25
+
+
+def test_a_file_without_a_date_stands_at_the_beginning_of_the_others(tmp_path: Path) -> None:
+    (tmp_path / "billing.log").write_text(f"{line(0)}\n{line(60)}\n")
+    (tmp_path / "notes.txt").write_text("no date\nhere\n")
+    files, _ = find_files([tmp_path])
+    parts = list(merged(files))
+    assert {part.at_ns for part in parts if part.source == "notes"} == {START_NS}
+    assert {file.name: file.timed for file in files} == {"billing.log": True, "notes.txt": False}
+
+
+def test_where_no_file_has_a_date_that_of_the_file_stands_in(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("no date\nhere\n")
+    assert [part.at_ns for part in merged(find_files([path])[0])] == [path.stat().st_mtime_ns]
+
+
+def test_one_line_with_a_time_far_ahead_does_not_carry_the_file_away(tmp_path: Path) -> None:
+    path = tmp_path / "billing.log"
+    path.write_text(f"{line(0)}\n2099-01-01T00:00:00Z INFO odd\n{line(60)}\n{line(120)}\n")
+    assert max(part.at_ns for part in slices(one(path))) <= START_NS + (60 + 300) * 10**9
+
+
+def test_more_files_than_may_be_open_at_once_are_read_one_after_the_other(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for number in range(150):
+        (tmp_path / f"billing.log.{number + 1}").write_text(f"{line(100 * number)}\n")
+    files, _ = find_files([tmp_path])
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 100), hard))
+    try:
+        assert sum(part.lines for part in merged(files)) == 150
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+# -- what is read, and under which name ----------------------------------------------------------------------------
+
+
+def test_what_is_skipped_is_named_with_its_reason(tmp_path: Path) -> None:
+    (tmp_path / "billing.log").write_text(line(0))
+    (tmp_path / "windows.log").write_bytes("INFO up\r\n".encode("utf-16"))
+    (tmp_path / "image.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(range(200)))
+    (tmp_path / "broken.log.gz").write_bytes(b"\x1f\x8bnot packed")
+    (tmp_path / "empty.log").write_bytes(b"")
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "HEAD").write_text("ref")
+    files, skipped = find_files([tmp_path])
+    assert [file.name for file in files] == ["billing.log"]
+    assert dict(skipped) == {
+        "windows.log": "UTF-16; convert it to UTF-8 first",
+        "image.png": "no text",
+        "broken.log.gz": "its packing is broken",
+        "empty.log": "empty",
+        ".git/HEAD": "hidden",
+    }
+
+
+def test_nothing_to_read_is_bad_input_that_says_why(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="no file or directory"):
+        find_files([tmp_path / "absent"])
+    with pytest.raises(BadInput, match="no files to read"):
+        find_files([tmp_path])
+    (tmp_path / "empty.log").write_bytes(b"")
+    with pytest.raises(BadInput, match=r"empty\.log: empty"):
+        find_files([tmp_path])
+
+
+@pytest.mark.parametrize(
+    ("name", "service"),
+    [
+        ("billing.log", "billing"),
+        ("billing.log.1", "billing"),
+        ("billing.log.2.gz", "billing"),
+        ("billing-2026-03-02.log", "billing"),
+        ("billing.log.2026-03-02.gz", "billing"),
+        ("billing.20260302-0800.jsonl.zst", "billing"),
+        ("my.service.log", "my-service"),
+        ("catalina.2026-03-02.log", "var-log"),
+        ("billing/access.log", "billing"),
+        ("billing/logs/error.log.1", "billing"),
+        ("pods/clinic_billing_uid/billing/0.log", "billing"),
+        ("app.log", "var-log"),
+        ("app-0_clinic_records-db-" + "ab" * 32 + ".log", "app-0_clinic_records-db-" + "ab" * 32),
+    ],
+)
+def test_the_service_is_that_of_the_file_or_of_its_folder(tmp_path: Path, name: str, service: str) -> None:
+    top = tmp_path / "var-log"
+    assert service_of(top / name, top) == service
+
+
+def test_a_folder_that_was_typed_counts_and_what_stands_above_a_directory_does_not() -> None:
+    assert service_of(Path("/opt/billing/logs/app.log"), None) == "billing"
+    assert service_of(Path("/opt/billing/logs/app.log"), Path("/opt/billing/logs")) == "app"
