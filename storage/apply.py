@@ -1,7 +1,8 @@
-"""Facts of the stream become rows, once per (shard, block).
+"""Facts of the stream become rows, once per (series, shard, block).
 
-`applied` holds the newest block of each shard; a report that is not newer is ignored, in the same transaction
-that adds the rows of the others, so a crash anywhere and a replay of anything change no count. Rows go in as
+`applied` holds the newest block of each series and shard; a report that is not newer is ignored, in the same
+transaction that adds the rows of the others, so a crash anywhere and a replay of anything change no count.
+Heads of a series are never forgotten: however old the copy of a spool is, its blocks are known. Rows go in as
 Arrow tables, one statement per table whatever the number of blocks; counts of one minute are summed before
 they are added.
 """
@@ -12,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from storage.columns import arrow_table, to_arrow
-from storage.facts import BlockFacts, MinuteCount, ServiceTraffic
+from storage.facts import HANDOVER, BlockFacts, MinuteCount, ServiceTraffic
 from storage.records import ErrorEvent, ErrorPattern
 from storage.transaction import Transaction
 
@@ -33,18 +34,29 @@ def apply_facts(tx: Transaction, facts: Sequence[BlockFacts]) -> list[BlockFacts
 
 
 def _newer(tx: Transaction, facts: Sequence[BlockFacts]) -> list[BlockFacts]:
-    heads = {int(shard): int(block) for shard, block in tx.execute("SELECT shard, block FROM applied")}
-    fresh, moved = [], {}
+    named = sorted({report.series for report in facts})
+    rows = tx.execute(
+        "SELECT series, shard, block FROM applied WHERE series IN (SELECT unnest(?::VARCHAR[]))", [named]
+    )
+    heads = {(str(series), int(shard)): int(block) for series, shard, block in rows}
+    fresh: list[BlockFacts] = []
+    moved: dict[tuple[str, int], int] = {}
     for report in sorted(facts, key=lambda report: (report.block, report.shard)):
-        if report.block > heads.get(report.shard, -1):
-            heads[report.shard] = moved[report.shard] = report.block
+        place = (report.series, report.shard)
+        if report.block > heads.get(place, -1):
+            heads[place] = moved[place] = report.block
             fresh.append(report)
     if moved:
-        rows = arrow_table({"shard": ("BIGINT", list(moved)), "block": ("BIGINT", list(moved.values()))})
         tx.from_arrow(
-            """INSERT INTO applied SELECT shard, block, now() FROM arrow_rows
-               ON CONFLICT (shard) DO UPDATE SET block = excluded.block, applied_at = excluded.applied_at""",
-            rows,
+            """INSERT INTO applied SELECT series, shard, block, now() FROM arrow_rows
+               ON CONFLICT (series, shard) DO UPDATE SET block = excluded.block, applied_at = excluded.applied_at""",
+            arrow_table(
+                {
+                    "series": ("VARCHAR", [series for series, _ in moved]),
+                    "shard": ("BIGINT", [shard for _, shard in moved]),
+                    "block": ("BIGINT", list(moved.values())),
+                }
+            ),
         )
         tx.changed.add("applied")
     return fresh
@@ -93,6 +105,8 @@ def _traffic(tx: Transaction, facts: Sequence[ServiceTraffic]) -> None:
 def _ingest(tx: Transaction, fresh: Sequence[BlockFacts]) -> None:
     sums: dict[datetime, list[float]] = {}
     for report in fresh:
+        if report.shard == HANDOVER:
+            continue
         row = sums.setdefault(report.received_at.replace(second=0, microsecond=0), [0, 0, 0, 0.0, 0.0])
         lag = max(0.0, (tx.now - report.received_at).total_seconds())
         row[0] += 1

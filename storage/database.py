@@ -166,7 +166,9 @@ class Database:
                 reader.execute("SELECT count(*) FROM incident WHERE status NOT IN ('resolved', 'closed')")[0][
                     0
                 ],
-                reader.execute("SELECT max(block), max(applied_at) FROM applied")[0],
+                reader.execute(
+                    "SELECT arg_max(block, applied_at), max(applied_at) FROM applied WHERE shard < 64"
+                )[0],
             )
         )
         return {

@@ -1,20 +1,24 @@
-"""What the stream reports to the owner of the database, one `BlockFacts` per (shard, block).
+"""What the stream reports to the owner of the database, one `BlockFacts` per (series, shard, block).
 
-The facts of one (shard, block) are applied once, in one transaction; a replay after a crash sends the same
-ones again and changes nothing. Names and templates have passed the gate in the stream and pass it again at
-the socket.
+The facts of one (series, shard, block) are applied once, in one transaction; a replay after a crash sends the
+same ones again and changes nothing. A block's number means something within its series only: a spool that
+was removed, or taken back to an older copy, numbers other blocks the same. Names and templates have passed
+the gate in the stream and pass it again at the socket.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from models.levels import Level
 from models.sanitizer import SafeText
 from storage.records import ErrorEvent, ErrorPattern, Score
+
+HANDOVER: Final = 64
+"""The shard behind the last: a stream's own, which reports nothing but the number of its delivery."""
 
 
 class _Fact(BaseModel):
@@ -68,9 +72,13 @@ class ServiceTraffic(_Fact):
 
 
 class BlockFacts(_Fact):
-    """All that one shard has to say about one block."""
+    """All that one shard has to say about one block of a series.
 
-    shard: int = Field(ge=0, lt=64)
+    With shard `HANDOVER` it is the mark of a delivery: `block` counts them, `series` is the stream's.
+    """
+
+    series: str = Field(default="", pattern=r"^(?:[0-9a-f]{32})?$")
+    shard: int = Field(ge=0, le=HANDOVER)
     block: int = Field(ge=0)
     received_at: AwareDatetime
     counts: tuple[MinuteCount, ...] = ()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from models.clock import FrozenClock
 from storage.apply import apply_facts
 from storage.database import Database
-from storage.facts import BlockFacts
+from storage.facts import HANDOVER, BlockFacts
 from storage.records import ErrorPattern
 from storage.transaction import Transaction
 
@@ -58,6 +58,30 @@ def test_a_block_twice_in_one_call_counts_once(database: Database, report: Repor
     twice = [report(0, 1), report(0, 1), report(0, 2)]
     assert [facts.block for facts in database.write(lambda tx: apply_facts(tx, twice))] == [1, 2]
     assert _lines(database) == 8
+
+
+def test_a_block_of_another_series_is_another_block(database: Database, report: Report) -> None:
+    """A spool that was removed, or taken back to an older copy, gives a number a second time."""
+    first, again = "a" * 32, "b" * 32
+    for series in ("", first, again, first, ""):
+        facts = [report(0, block).model_copy(update={"series": series}) for block in (5, 6)]
+        database.write(lambda tx, facts=facts: apply_facts(tx, facts))
+    assert _lines(database) == 3 * 2 * 4
+    older = report(0, 5).model_copy(update={"series": again})
+    assert database.write(lambda tx: apply_facts(tx, [older])) == []
+
+
+def test_the_mark_of_a_delivery_is_known_again_and_counts_as_no_report(
+    database: Database, report: Report
+) -> None:
+    marks = [
+        BlockFacts(series="c" * 32, shard=HANDOVER, block=number, received_at=report(0, 1).received_at)
+        for number in (1, 2)
+    ]
+    assert len(database.write(lambda tx: apply_facts(tx, [report(0, 9), marks[1]]))) == 2
+    assert database.write(lambda tx: apply_facts(tx, marks)) == []
+    assert database.read(lambda reader: reader.execute("SELECT sum(reports) FROM ingest_minute")) == [(1,)]
+    assert database.status()["newest_block"] == 9
 
 
 def test_a_failure_takes_the_mark_back_together_with_the_rows(database: Database, report: Report) -> None:

@@ -9,9 +9,11 @@ import pytest
 
 from models.clock import FrozenClock
 from models.errors import MaydayError
+from storage.apply import apply_facts
 from storage.database import Database
 from storage.engine import attach, open_engine
 from storage.errors import DatabaseNewer, MigrationAltered
+from storage.facts import BlockFacts
 from storage.layout import Layout
 from storage.migrate import Migration, read_migrations
 from storage.records import Incident
@@ -53,6 +55,18 @@ def test_a_new_migration_runs_once_and_leaves_a_copy_of_before(
         engine, copy, "before", ring.unwrap((layout.store / "ops.duckdb.key").read_bytes()), read_only=True
     )
     assert engine.execute("SELECT count(*) FROM before.incident").fetchone() == (1,)
+
+
+def test_what_was_applied_before_series_were_written_down_stays_applied(
+    layout: Layout, ring: KeyRing, clock: FrozenClock, report: Callable[..., BlockFacts]
+) -> None:
+    old = Database.open(layout, ring, clock, migrations=REAL[:2])
+    old.write(lambda tx: tx.execute("INSERT INTO applied VALUES (3, 7, now()), (4, 2, now())"))
+    old.close()
+    new = Database.open(layout, ring, clock)
+    facts = [report(3, 7), report(3, 8), report(4, 2)]
+    assert [fresh.block for fresh in new.write(lambda tx: apply_facts(tx, facts))] == [8]
+    new.close()
 
 
 def test_an_altered_migration_is_refused_and_nothing_is_touched(
