@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from bot.cli.common import JsonOption, console
-from bot.cli.run import stop_event
+from bot.signals import stop_event
 from models.clock import system_clock
 from storage.layout import Layout
 

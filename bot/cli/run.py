@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from typing import Annotated, Any
 
 import typer
 
 from bot.cli.common import ConfigOption, StateOption, console, setting
+from bot.signals import stop_event
 from models.clock import system_clock
-
-
-def stop_event() -> threading.Event:
-    """Return an event that SIGTERM and SIGINT set, so that a process ends by finishing what it holds."""
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: stop.set())
-    return stop
 
 
 def up(config: ConfigOption = None, state: StateOption = None) -> None:

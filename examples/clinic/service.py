@@ -2,7 +2,7 @@
 
     python -m examples.clinic.service NAME --ports JSON --logs DIR [--for SECONDS]
 
-Ends by itself after `--for` seconds, on SIGTERM, and when its parent dies.
+Ends by itself after `--for` seconds, on SIGTERM or Ctrl-C, and when its parent dies.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import argparse
 import http.client
 import json
 import random
-import signal
 import threading
 import time
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from bot.signals import stop_event
 from bot.supervisor import die_with_parent
 from examples.clinic.pool import ConnectionPool, PoolTimeoutError
 
@@ -158,8 +158,7 @@ def main() -> None:
     parser.add_argument("--for", dest="seconds", type=float, default=7200.0, help="end after so many seconds")
     options = parser.parse_args()
     die_with_parent()
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
+    stop = stop_event()
     service = Service(
         options.name, options.ports, Log(options.name, options.logs), random.Random(options.name)
     )

@@ -261,7 +261,7 @@ def test_a_slow_disk_slows_the_sender_and_loses_nothing(tmp_path: Path) -> None:
 
 PROCESS = """
 import sys, threading
-from bot.cli.run import stop_event
+from bot.signals import stop_event
 from models.clock import system_clock
 from pathlib import Path
 from storage.layout import Layout

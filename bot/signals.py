@@ -1,0 +1,31 @@
+"""How a process learns that it shall end: SIGTERM and SIGINT set an event, however often and whenever they come.
+
+Python runs a handler between two steps of the main thread: perhaps in the middle of `Event.wait`, perhaps in the
+middle of the same handler, because a terminal sends a key twice and the kernel tells of a parent's death once per
+thread of it. `Event.set` would then wait for a lock that its own thread holds, and the process would hang instead of
+ending. So the handler only puts the number into a queue that may be entered twice, and a thread sets the event.
+"""
+
+from __future__ import annotations
+
+import queue
+import signal
+import threading
+
+
+def stop_event() -> threading.Event:
+    """Return an event that SIGTERM and SIGINT set, so that a process ends by finishing what it holds.
+
+    Call it once, in the main thread.
+    """
+    stop = threading.Event()
+    received: queue.SimpleQueue[int] = queue.SimpleQueue()
+
+    def wait_for_one() -> None:
+        received.get()
+        stop.set()
+
+    threading.Thread(target=wait_for_one, name="signals", daemon=True).start()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _frame: received.put(number))
+    return stop
