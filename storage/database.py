@@ -1,15 +1,12 @@
 """The database and its one owner: opens `ops.duckdb`, writes through one thread, reads on cursors of their
 own.
 
-Only the command center opens it. Creation happens under a temporary name, so that a kill leaves either no
-database or a whole one; DDL runs only here, before the first work, and is checkpointed at once. At every
-start the primary keys are compared with a full scan, because an index that lost rows answers wrongly without
-an error.
+Only the command center opens it; how it is opened, made and migrated stands in `storage.opening`. A database that was
+there and is gone is not made anew unless somebody says so (`storage.predecessor`).
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -21,25 +18,27 @@ import duckdb
 import pyarrow as pa
 
 from models.clock import Clock
-from storage import anchors
-from storage.anchors import Anchor, AuditReport
+from models.errors import BadInput
+from storage import anchors, audit_key
+from storage.anchors import Anchor
 from storage.catalog import create_views
-from storage.datakeys import data_key
-from storage.engine import Connection, attach, lock_engine, name, open_engine, put_in_place, sync_file, typed
-from storage.errors import DatabaseBusy, DatabaseClosed, DatabaseDamaged
+from storage.engine import Connection, lock_engine, open_engine, typed
+from storage.errors import DatabaseClosed, DatabaseDamaged, DatabaseMissing
 from storage.housekeeping import Tidy
 from storage.layout import Layout
-from storage.migrate import Migration, pending, read_migrations, run
+from storage.migrate import Migration, read_migrations
+from storage.opening import attach_ops, opening, take_lock
+from storage.predecessor import Predecessor, missing, retire, traces
 from storage.publish import Publisher
 from storage.sandbox import Param, Sandbox
 from storage.seal import KeyRing
 from storage.segments import Segments, load_keys, prepare
 from storage.settings import StorageSettings
 from storage.transaction import Reader, Transaction
+from storage.verify import AuditReport, verify
 from storage.writer import Writer
 
 T = TypeVar("T")
-CHECKED_KEYS = 256  # keys of each table that are looked up through its index at start
 
 
 class Database:
@@ -61,12 +60,14 @@ class Database:
         self._changes, self._published = 0, -1
         self._published_at: datetime | None = None
         self.urgent = threading.Event()  # an incident has changed since the last publication
-        self._signing = anchors.signing_key(layout)
+        self._signing = audit_key.load(layout)
         self.segments = Segments(self, epochs)
         self._tidy = Tidy(self, self.segments, settings)
         self._publisher = Publisher(self, ring, epochs)
         self._sandbox = Sandbox(self)
         self._writer = Writer(self.cursor(), clock, self._committed)
+        self.write(lambda tx: audit_key.record(tx, self._signing))
+        audit_key.put_public(layout, self._signing)
 
     @classmethod
     def open(
@@ -77,29 +78,33 @@ class Database:
         *,
         settings: StorageSettings | None = None,
         migrations: Sequence[Migration] | None = None,
+        predecessor: Predecessor | None = None,
     ) -> Database:
         """Open the database, making or migrating it first.
 
-        Raises `DatabaseBusy`, `WrongKey`, `EncryptionUnavailable`, `MigrationAltered`, `DatabaseNewer` or
-        `DatabaseDamaged`.
+        `predecessor` says that a new one may take the place of one that is gone; see `begin_anew`. Raises
+        `DatabaseMissing`, `DatabaseBusy`, `WrongKey`, `EncryptionUnavailable`, `MigrationAltered`, `DatabaseNewer`,
+        `DatabaseDamaged`, `AuditKeyUnusable` or `DiskFull`.
         """
         settings = settings or StorageSettings()
         migrations = read_migrations() if migrations is None else migrations
         layout.prepare()
-        lock = _take_lock(layout)
+        lock = take_lock(layout)
         connection: Connection | None = None
         try:
             connection = open_engine(layout.temporary, threads=settings.threads, memory_mb=settings.memory_mb)
-            _attach_ops(connection, layout, ring, migrations, clock)
+            attach_ops(connection, layout, ring, migrations, clock, predecessor)
             epochs = load_keys(connection, layout, ring)
             prepare(connection, layout, epochs)
             create_views(connection, layout.segments, epochs)
             lock_engine(connection, layout.store, layout.live.parent)
             return cls(connection, layout, ring, clock, settings, lock, epochs)
-        except BaseException:
+        except BaseException as error:
             if connection is not None:
                 connection.close()
             os.close(lock)
+            if isinstance(error, duckdb.Error):
+                raise opening(error) from None
             raise
 
     def cursor(self, use: str = "ops.main") -> Connection:
@@ -153,11 +158,11 @@ class Database:
 
     def anchor(self) -> Anchor | None:
         """Sign the head of the audit chain and write it outside the database; None when it has not moved."""
-        return self.write(lambda tx: anchors.make_anchor(tx, self.layout, self._signing))
+        return self.write(lambda tx: anchors.make_anchor(tx, self.layout, self._signing.private))
 
     def verify_audit(self) -> AuditReport:
         """Check the audit chain and its anchors."""
-        return self.read(lambda reader: anchors.verify(reader, self.layout, self._signing.public_key()))
+        return self.read(lambda reader: verify(reader, self.layout, self._signing.name))
 
     def status(self) -> dict[str, Any]:
         """Return figures about the store for `mayday status`; times are ISO 8601 in UTC."""
@@ -213,80 +218,29 @@ class Database:
             self.urgent.set()
 
 
-def _take_lock(layout: Layout) -> int:
-    """Hold `ops.lock`: DuckDB's own lock does not keep a second owner in the same process out."""
-    descriptor = os.open(layout.store / "ops.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise DatabaseBusy("another command center owns the database", hint=DatabaseBusy.remedy) from None
-    return descriptor
+def begin_anew(layout: Layout, ring: KeyRing, clock: Clock) -> Predecessor:
+    """Make a new, empty database in place of one that is missing or damaged; returns what became of that one.
 
-
-def _attach_ops(
-    connection: Connection, layout: Layout, ring: KeyRing, migrations: Sequence[Migration], clock: Clock
-) -> None:
-    path = layout.database
-    key_path = path.with_name(path.name + ".key")
-    fresh = not path.exists()
-    key = data_key(key_path, ring, create=fresh)
-    if fresh:
-        part = path.with_name(path.name + ".new")
-        part.unlink(missing_ok=True)
-        part.with_name(part.name + ".wal").unlink(missing_ok=True)
-        attach(connection, part, "ops", key)
-        connection.execute("USE ops.main")
-        run(connection, pending(connection, migrations), clock())
-        connection.execute("CHECKPOINT ops")
-        connection.execute("USE memory")
-        connection.execute("DETACH ops")
-        put_in_place(part, path)
-    attach(connection, path, "ops", key)
-    connection.execute("USE ops.main")
-    if todo := pending(connection, migrations):
-        connection.execute("CHECKPOINT ops")
-        _keep_copy(connection, layout, key, todo[0].version)
-        run(connection, todo, clock())
-    connection.execute("CHECKPOINT ops")
-    check_keys(connection)
-    connection.execute("USE memory")
-
-
-def _keep_copy(connection: Connection, layout: Layout, key: bytes, version: int) -> None:
-    """Keep the database as it was before migration `version`; the copy opens with the same key."""
-    copy = layout.store / f"before-{version:04}.duckdb"
-    part = copy.with_name(copy.name + ".new")
-    part.unlink(missing_ok=True)
-    attach(connection, part, "copy", key)
-    connection.execute("COPY FROM DATABASE ops TO copy")
-    connection.execute("CHECKPOINT copy")
-    connection.execute("DETACH copy")
-    put_in_place(part, copy)
-    sync_file(layout.store)
-
-
-def check_keys(connection: Connection) -> None:
-    """Look keys up through each primary key and compare with the full scan; raises `DatabaseDamaged`.
-
-    The newest and the oldest keys of every table are looked up one by one, which goes through the index.
+    Nothing is destroyed: the rest of the old store is moved beside the new one. Raises `BadInput` where nothing is wrong
+    with the database, and what `Database.open` raises where the reason is another (a wrong key, another owner).
     """
-    tables = connection.execute(
-        """SELECT table_name, constraint_column_names FROM duckdb_constraints()
-           WHERE database_name = 'ops' AND constraint_type = 'PRIMARY KEY' ORDER BY table_name"""
-    ).fetchall()
-    for table, columns in tables:
-        keys = ", ".join(name(column) for column in columns)
-        half = CHECKED_KEYS // 2
-        rows = connection.execute(
-            f"SELECT {keys} FROM {name(table)} ORDER BY rowid DESC LIMIT {half}"
-        ).fetchall()
-        rows += connection.execute(f"SELECT {keys} FROM {name(table)} ORDER BY rowid LIMIT {half}").fetchall()
-        condition = " AND ".join(f"{name(column)} = ?" for column in columns)
-        lookup = f"SELECT count(*) FROM {name(table)} WHERE {condition}"
-        for row in rows:
-            if connection.execute(lookup, row).fetchone() != (1,):
-                raise DatabaseDamaged(
-                    f"the index of table {table} does not find a row that is there",
-                    hint=DatabaseDamaged.remedy,
-                )
+    if not layout.database.exists() and not traces(layout):
+        raise BadInput(
+            "there has been no database here yet", hint="Start Mayday: the first start makes one by itself"
+        )
+    if missing(layout) is None:
+        try:
+            Database.open(layout, ring, clock).close()
+        except (DatabaseDamaged, DatabaseMissing):
+            pass
+        else:
+            raise BadInput(
+                "the database is there and opens, so no new one was made", hint="Start Mayday as always"
+            )
+    lock = take_lock(layout.prepare())
+    try:
+        past = retire(layout, clock())
+    finally:
+        os.close(lock)
+    Database.open(layout, ring, clock, predecessor=past).close()
+    return past

@@ -8,6 +8,7 @@ values.
 from __future__ import annotations
 
 import base64
+import errno
 import os
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -21,6 +22,7 @@ from storage.errors import (
     ConstraintBroken,
     DatabaseBusy,
     DatabaseDamaged,
+    DiskFull,
     EncryptionUnavailable,
 )
 from storage.seal import WrongKey
@@ -124,9 +126,17 @@ def _attach_error(error: duckdb.Error) -> MaydayError:
         return EncryptionUnavailable(
             "the cipher for writing is not loaded", hint=EncryptionUnavailable.remedy
         )
+    if _no_room(error):
+        return DiskFull("the database cannot be opened: there is no room to write", hint=DiskFull.remedy)
     return DatabaseDamaged(
         f"the database cannot be opened ({type(error).__name__})", hint=DatabaseDamaged.remedy
     )
+
+
+def _no_room(error: duckdb.Error) -> bool:
+    """Whether the system refused to write for lack of room: its own fixed words, which DuckDB passes on."""
+    text = str(error)
+    return any(os.strerror(code) in text for code in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT))
 
 
 def typed(error: duckdb.Error, *, doing: str) -> MaydayError:
@@ -135,6 +145,10 @@ def typed(error: duckdb.Error, *, doing: str) -> MaydayError:
         return ConstraintBroken(
             f"{doing}: a rule of the table does not allow it", hint=ConstraintBroken.remedy
         )
+    if _no_room(error) and not isinstance(error, duckdb.FatalException):
+        return DiskFull(f"{doing}: there is no room to write", hint=DiskFull.remedy)
+    if "AES tag" in str(error):  # a sealed block that does not open
+        return DatabaseDamaged(f"{doing}: a block of the database was altered", hint=DatabaseDamaged.remedy)
     if isinstance(error, duckdb.FatalException):
         return DatabaseDamaged(f"{doing}: the database stopped itself", hint="Restart the command center")
     return Guarded.from_foreign(error, doing=doing)

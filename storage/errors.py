@@ -28,7 +28,34 @@ class EncryptionUnavailable(StoreError):
 class DatabaseDamaged(StoreError):
     code = "database_damaged"
     meaning = "The database file does not agree with itself."
-    remedy = "Keep the file, restore the newest verified backup, and compare."
+    remedy = (
+        "Stop Mayday and restore store/ from a backup. Without one `mayday command --new-database` begins a new database "
+        "and keeps the damaged one beside it."
+    )
+
+
+class DatabaseMissing(StoreError):
+    code = "database_missing"
+    meaning = "The database is gone, and the state directory shows that there was one; nothing new is made in silence."
+    remedy = (
+        "Restore store/ from a backup. If it is lost for good, `mayday command --new-database` begins a new database, "
+        "keeps what is left of the old one beside it and records that."
+    )
+
+
+class AuditKeyUnusable(StoreError):
+    code = "audit_key_unusable"
+    meaning = "The key that signs the anchors of the audit chain is there and cannot be read."
+    remedy = (
+        "Restore keys/audit.key from a backup. Without one remove that file: the next start makes a new key, "
+        "records the change in the audit chain, and `mayday audit verify` tells it."
+    )
+
+
+class DiskFull(StoreError):
+    code = "disk_full"
+    meaning = "The store could not be written because the disk, or a limit on file sizes, allows no more."
+    remedy = "Make room where the state directory is; what could not be written is tried again."
 
 
 class MigrationAltered(StoreError):

@@ -137,9 +137,9 @@ def test_an_anchor_is_made_only_when_the_chain_has_moved(database: Database, lay
     assert database.anchor() is None
     _fill(database, 1)
     assert database.anchor() is not None
-    anchors, unreadable = read_anchors(anchor_path(layout))
-    assert [anchor.seq for anchor in anchors] == [0, 1]
-    assert unreadable == 0
+    file = read_anchors(anchor_path(layout))
+    assert [anchor.seq for anchor in file.anchors] == [0, 1]
+    assert (file.unreadable, file.torn) == (0, 0)
 
 
 def test_the_published_chain_shows_who_did_what(database: Database, declare: Declare) -> None:

@@ -14,7 +14,8 @@ import pytest
 from models.clock import FrozenClock
 from models.errors import BadInput, Guarded
 from models.sanitizer import SafeText
-from storage.database import Database, check_keys
+from storage.database import Database
+from storage.opening import check_keys
 from storage.engine import attach, open_engine
 from storage.errors import (
     ConstraintBroken,
