@@ -22,10 +22,12 @@ from pydantic_settings import (
 
 from bot.settings import StateSettings, SupervisorSettings
 from bot.slack.settings import SlackSettings
+from bot.workspace.settings import WorkspaceSettings
 from command_center.access.operators import Operator
 from command_center.settings import CenterSettings
 from models.errors import BadInput
 from storage.layout import Layout
+from storage.settings import StorageSettings
 from stream.field_settings import FieldSettings
 from stream.flow_settings import FlowSettings
 from stream.receivers.settings import ReceiveSettings
@@ -62,6 +64,9 @@ class Config(BaseSettings):
     center: CenterSettings = Field(
         default_factory=CenterSettings, description="Incidents, severity, correlation"
     )
+    store: StorageSettings = Field(
+        default_factory=StorageSettings, description="The database, its live copy, its segments, ad-hoc SQL"
+    )
     operators: tuple[Operator, ...] = Field(
         default=(), description="The people who may act, and what they are"
     )
@@ -72,6 +77,9 @@ class Config(BaseSettings):
         default=(), description="Names of services that may be shown although they are no approved words"
     )
     slack: SlackSettings = Field(default_factory=SlackSettings, description="The Slack workspace")
+    workspace: WorkspaceSettings = Field(
+        default_factory=WorkspaceSettings, description="The local workspace, a stand-in for Slack"
+    )
     up: SupervisorSettings = Field(
         default_factory=SupervisorSettings, description="How processes are watched"
     )

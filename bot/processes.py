@@ -9,7 +9,7 @@ import os
 import random
 import threading
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from bot.config import Config
@@ -19,6 +19,7 @@ from models.sanitizer.guard import forbid_core_dumps, log_to
 from models.sanitizer.vocabulary import Vocabulary
 from storage.layout import Layout
 from storage.seal import KeyRing
+from storage.settings import StorageSettings
 
 if TYPE_CHECKING:
     from command_center.access.operators import Directory
@@ -83,7 +84,7 @@ def run_command_process(config: Config, layout: Layout, clock: Clock, stop: thre
     ring = prepare(layout, "command")
     gate = make_gate(config, layout)
     directory = Directory(with_people(config.operators, read_people(layout.root)))
-    database = Database.open(layout, ring, clock)
+    database = Database.open(layout, ring, clock, settings=config.store)
     try:
         take_in(database, directory, layout, ring)
         center = CommandCenter(database, gate, directory, config.center, clock)
@@ -109,9 +110,9 @@ def run_command_process(config: Config, layout: Layout, clock: Clock, stop: thre
                 service.report("cards_behind", lambda: bot.behind)
                 bot.start()
             try:
-                Housekeeping(database, center, clock, lambda: take_in(database, directory, layout, ring)).run(
-                    stop
-                )
+                Housekeeping(
+                    database, center, clock, config.store, lambda: take_in(database, directory, layout, ring)
+                ).run(stop)
             finally:
                 if bot is not None:
                     bot.stop()
@@ -141,15 +142,20 @@ class Housekeeping:
     """What the command center does by the clock: publish the live copy, anchor the audit
     chain, take in exports that happened while it was away, see what is due."""
 
-    PUBLISH_EVERY, ANCHOR_EVERY, LOOK_EVERY = 10.0, 60.0, 1.0
+    LOOK_EVERY = 1.0
 
     def __init__(
-        self, database: Any, center: Any, clock: Clock, take_in: Callable[[], int] = lambda: 0
+        self,
+        database: Any,
+        center: Any,
+        clock: Clock,
+        settings: StorageSettings,
+        take_in: Callable[[], int] = lambda: 0,
     ) -> None:
-        self._database, self._center, self._clock = database, center, clock
+        self._database, self._center, self._clock, self._settings = database, center, clock, settings
         self._take_in = take_in
         self._changed = threading.Event()
-        self._next_publish = self._next_anchor = clock()
+        self._published = self._anchored = datetime.min.replace(tzinfo=UTC)
         center.on_change(lambda _incident: self._changed.set())
 
     def run(self, stop: threading.Event) -> None:
@@ -159,16 +165,16 @@ class Housekeeping:
         self._database.publish()
 
     def step(self, now: datetime) -> None:
-        """Do what is due at `now`. A change of an incident is published at the next look."""
-        from datetime import timedelta
-
+        """Do what is due at `now`. A change of an incident is published sooner than anything else."""
         self._take_in()
         self._center.tick(now)
         self._database.tidy(now)
-        if self._changed.is_set() or now >= self._next_publish:
+        settings = self._settings
+        pause = settings.publish_soon_s if self._changed.is_set() else settings.publish_s
+        if (now - self._published).total_seconds() >= pause:
             self._changed.clear()
             self._database.publish()
-            self._next_publish = now + timedelta(seconds=self.PUBLISH_EVERY)
-        if now >= self._next_anchor:
+            self._published = now
+        if (now - self._anchored).total_seconds() >= settings.anchor_s:
             self._database.anchor()
-            self._next_anchor = now + timedelta(seconds=self.ANCHOR_EVERY)
+            self._anchored = now

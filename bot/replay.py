@@ -149,7 +149,7 @@ def replay(
             config.model_copy(update={"services": (*config.services, *shown_names(files))}), layout
         )
         clock = FrozenClock(datetime.fromtimestamp(0, UTC))
-        database = Database.open(layout, ring, clock)
+        database = Database.open(layout, ring, clock, settings=config.store)
         try:
             center = CommandCenter(
                 database, gate, Directory([*config.operators, pipeline]), config.center, clock

@@ -1,4 +1,4 @@
-"""Settings of the store; `bot.config` joins them into `mayday.toml` as `[storage]`."""
+"""Settings of the store; `bot.config` joins them into `mayday.toml` as `[store]`."""
 
 from __future__ import annotations
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -89,3 +91,18 @@ def test_a_missing_file_that_was_named_is_an_error_and_none_is_not(
 def test_whatever_stands_in_the_file_it_is_taken_or_refused_by_name(values: dict[str, object]) -> None:
     with contextlib.suppress(BadConfig):  # any other error fails the test
         parse(values)
+
+
+def test_the_store_and_the_workspace_have_sections_of_their_own() -> None:
+    known = dict(keys())
+    assert {"store.keep_days", "store.query_s", "workspace.port", "workspace.name"} <= known.keys()
+    config = parse({"store": {"keep_days": 7}, "workspace": {"name": "Ward 3"}})
+    assert (config.store.keep_days, config.workspace.name) == (7, "Ward 3")
+    with pytest.raises(BadConfig, match=r"store\.keep_days"):
+        parse({"store": {"keep_days": 0}})
+
+
+def test_reading_the_configuration_loads_no_server() -> None:
+    code = "import sys, bot.config; print(sorted({'starlette', 'aiohttp', 'slack_bolt', 'duckdb'} & sys.modules.keys()))"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown == "[]\n"
