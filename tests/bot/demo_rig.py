@@ -21,9 +21,9 @@ SERVICES = frozenset({"api-gateway", "auth", "records-db", "ai-inference", "bill
 PROCESSES = frozenset({"command", "stream", "receive"})
 
 
-def mayday(*arguments: str) -> str:
+def mayday(*arguments: str, seconds: float = 60) -> str:
     """Run one `mayday` command to its end and return what it printed."""
-    done = subprocess.run([*MAYDAY, *arguments], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([*MAYDAY, *arguments], capture_output=True, text=True, timeout=seconds)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
