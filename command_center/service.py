@@ -39,6 +39,7 @@ from command_center.access.operators import Directory, Operator, Permission, may
 from command_center.actions import ACTION, CHANGE_ID, Action
 from command_center.exports import enter_export
 from command_center.incidents.desk import Outcome
+from command_center.status import CommandStatus
 from models.errors import BadInput, Guarded, MaydayError
 from storage.client import ARROW
 from storage.database import Database
@@ -102,7 +103,7 @@ class StoreService:
         self._pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="mayday-socket")
 
     def report(self, name: str, value: Callable[[], object]) -> None:
-        """Add a figure to the status: `value()` is asked each time and has to be quick."""
+        """Add a figure of `CommandStatus` to the status: `value()` is asked each time and has to be quick."""
         self._reports[name] = value
 
     def start(self) -> None:
@@ -214,12 +215,15 @@ class StoreService:
 
     async def _status(self, request: web.Request) -> web.Response:
         def gather() -> dict[str, Any]:
-            return {
-                "pid": os.getpid(),
-                "started_at": self._started_at.isoformat(),
-                **self._database.status(),
-                **{name: value() for name, value in self._reports.items()},
-            }
+            status = CommandStatus.model_validate(
+                {
+                    "pid": os.getpid(),
+                    "started_at": self._started_at,
+                    **self._database.status(),
+                    **{name: value() for name, value in self._reports.items()},
+                }
+            )
+            return status.model_dump(mode="json", exclude_none=True)
 
         return web.json_response(await self._aside(gather))
 

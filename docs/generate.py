@@ -1,6 +1,6 @@
 """Writes `docs/reference/` and `manifest.yaml` from the code, or checks that they are up to date (`--check`).
 
-Commands, configuration keys, tables and errors each come from the one table in the code that already defines them;
+Commands, configuration keys, figures, tables and errors each come from the one table in the code that already defines them;
 nothing is written twice by hand.
 """
 
@@ -133,6 +133,51 @@ def tables() -> str:
     return HEAD + "\n".join(lines).rstrip() + "\n"
 
 
+def metrics() -> str:
+    """Return the page of the figures that Mayday keeps about itself, from the records that hold them."""
+    from command_center.status import CommandStatus
+    from models.metrics import figures
+    from stream.flow_status import FlowStatus
+    from stream.receiver_status import ReceiverStatus
+    from stream.receivers.metrics import AgentCounters
+    from stream.spool import SpoolInfo
+
+    sources: list[tuple[str, str, type]] = [
+        (
+            "The receiver",
+            "`run/receiver.json`, written at every tick (`receive.tick_seconds`); `mayday status --json`, process `receive`.",
+            ReceiverStatus,
+        ),
+        (
+            "Each agent",
+            "Sealed in `run/receiver.json`; `mayday status --json`, `agents`. Beyond 10,000 agents the others are counted together.",
+            AgentCounters,
+        ),
+        ("The spool", "`mayday spool info --json`.", SpoolInfo),
+        (
+            "The stream",
+            "`run/stream.json`, written about every second; `mayday status --json`, process `stream`.",
+            FlowStatus,
+        ),
+        (
+            "The command center",
+            "`GET /status` on its Unix socket; `mayday status --json`, process `command`.",
+            CommandStatus,
+        ),
+    ]
+    lines = [
+        "# Figures that Mayday keeps about itself\n",
+        "A counter grows from the start of its process on and begins at 0 with the next one; a gauge goes both ways; a state is a",
+        "word, a number or an address that says how things are; a time is in UTC. None of them holds log text.\n",
+    ]
+    for title, where, kind in sources:
+        lines += [f"## {title}\n", where + "\n", "| figure | kind | unit | meaning |", "|---|---|---|---|"]
+        lines += [
+            f"| `{f.name}` | {f.kind} | {cell(f.unit)} | {cell(f.meaning)} |" for f in figures(kind)
+        ] + [""]
+    return HEAD + "\n".join(lines).rstrip() + "\n"
+
+
 def manifest() -> str:
     """Return Slack's app manifest."""
     from bot.slack.manifest import manifest_yaml
@@ -153,6 +198,7 @@ PAGES: dict[Path, Callable[[], str]] = {
     REFERENCE / "commands.md": commands,
     REFERENCE / "configuration.md": configuration,
     REFERENCE / "errors.md": errors,
+    REFERENCE / "metrics.md": metrics,
     REFERENCE / "tables.md": tables,
     ROOT / "manifest.yaml": manifest,
 }

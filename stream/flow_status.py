@@ -10,10 +10,12 @@ import logging
 import os
 from datetime import datetime
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from models.clock import Clock
+from models.metrics import condition, counter, gauge, moment
 from storage.layout import Layout
 
 LOG = logging.getLogger(__name__)
@@ -24,20 +26,32 @@ class FlowStatus(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    state: str = Field(description="reading, waiting (for the command center), stopped or failed")
-    pid: int = Field(description="Process id")
-    started_at: AwareDatetime = Field(description="When it started")
-    written_at: AwareDatetime = Field(description="When this was written")
-    blocks: int = Field(ge=0, description="Blocks read")
-    lines: int = Field(ge=0, description="Lines read")
-    lag_seconds: float = Field(ge=0, description="Age of the newest block that was read, 0 when all are read")
-    services: int = Field(ge=0, description="Services in memory")
-    templates: int = Field(ge=0, description="Templates in memory")
-    quarantined: int = Field(ge=0, description="Messages kept aside because they did not decode")
-    faults: int = Field(ge=0, description="Failures of our own code on messages")
-    damage: int = Field(ge=0, description="Places of the spool that could not be read")
-    committed_seq: int | None = Field(description="Number of the next block after the newest stored state")
-    gc_seconds: float = Field(ge=0, description="Time spent collecting garbage")
+    state: Annotated[str, condition()] = Field(
+        description="reading, waiting (for the command center), stopped or failed"
+    )
+    pid: Annotated[int, condition()] = Field(description="Process id")
+    started_at: Annotated[AwareDatetime, moment()] = Field(description="When it started")
+    written_at: Annotated[AwareDatetime, moment()] = Field(description="When this was written")
+    blocks: Annotated[int, counter("blocks")] = Field(ge=0, description="Blocks read")
+    lines: Annotated[int, counter("lines")] = Field(ge=0, description="Lines read")
+    lag_seconds: Annotated[float, gauge("s")] = Field(
+        ge=0, description="Age of the newest block that was read, 0 when all are read"
+    )
+    services: Annotated[int, gauge("services")] = Field(ge=0, description="Services in memory")
+    templates: Annotated[int, gauge("templates")] = Field(ge=0, description="Templates in memory")
+    quarantined: Annotated[int, counter("messages")] = Field(
+        ge=0, description="Messages kept aside because they did not decode"
+    )
+    faults: Annotated[int, counter("messages")] = Field(
+        ge=0, description="Failures of our own code on messages"
+    )
+    damage: Annotated[int, counter("places")] = Field(
+        ge=0, description="Places of the spool that could not be read"
+    )
+    committed_seq: Annotated[int | None, gauge("block number")] = Field(
+        description="Number of the next block after the newest stored state"
+    )
+    gc_seconds: Annotated[float, counter("s")] = Field(ge=0, description="Time spent collecting garbage")
 
 
 class Progress:

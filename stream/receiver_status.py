@@ -9,9 +9,11 @@ import base64
 import os
 from datetime import datetime
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from models.metrics import condition, counter, gauge, moment
 from storage.layout import Layout
 from storage.seal import KeyRing
 from stream.receivers.metrics import ACK_BOUNDS_MS, AgentCounters, Metrics
@@ -25,32 +27,40 @@ class ReceiverStatus(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    state: str = Field(description="receiving, stopping or stopped")
-    pid: int = Field(description="Process id")
-    started_at: AwareDatetime = Field(description="When it was ready")
-    written_at: AwareDatetime = Field(description="When this was written")
-    listeners: dict[str, str] = Field(description="Address of each listener by name")
-    has_room: bool = Field(description="Whether clients are read from")
-    no_room: str | None = Field(description="Why not")
-    open_connections: int = Field(description="Connections that are open now")
-    connections: int = Field(description="Connections that were ever open")
-    messages: int = Field(description="Messages and bodies received")
-    bytes: int = Field(description="Their bytes")
-    duplicates: int = Field(description="Messages that were acknowledged again and not stored again")
-    non_log: int = Field(description="Messages that carry metrics or traces")
-    in_flight_bytes: int = Field(description="Bytes received and not yet durable")
-    most_in_flight_bytes: int = Field(description="The most that ever were")
-    not_stored: int = Field(description="Messages that the spool refused; they were not acknowledged")
-    failed_handshakes: int = Field(
+    state: Annotated[str, condition()] = Field(description="receiving, stopping or stopped")
+    pid: Annotated[int, condition()] = Field(description="Process id")
+    started_at: Annotated[AwareDatetime, moment()] = Field(description="When it was ready")
+    written_at: Annotated[AwareDatetime, moment()] = Field(description="When this was written")
+    listeners: Annotated[dict[str, str], condition()] = Field(description="Address of each listener by name")
+    has_room: Annotated[bool, condition()] = Field(description="Whether clients are read from")
+    no_room: Annotated[str | None, condition()] = Field(description="Why not")
+    open_connections: Annotated[int, gauge("connections")] = Field(
+        description="Connections that are open now"
+    )
+    connections: Annotated[int, counter("connections")] = Field(description="Connections that were ever open")
+    messages: Annotated[int, counter("messages")] = Field(description="Messages and bodies received")
+    bytes: Annotated[int, counter("bytes")] = Field(description="Their bytes")
+    duplicates: Annotated[int, counter("messages")] = Field(
+        description="Messages that were acknowledged again and not stored again"
+    )
+    non_log: Annotated[int, counter("messages")] = Field(description="Messages that carry metrics or traces")
+    in_flight_bytes: Annotated[int, gauge("bytes")] = Field(description="Bytes received and not yet durable")
+    most_in_flight_bytes: Annotated[int, gauge("bytes")] = Field(description="The most that ever were")
+    not_stored: Annotated[int, counter("messages")] = Field(
+        description="Messages that the spool refused; they were not acknowledged"
+    )
+    failed_handshakes: Annotated[int, counter("handshakes")] = Field(
         description="Wrong keys, passwords and tokens, and handshakes that did not end in time"
     )
-    refused: dict[str, int] = Field(description="Connections and requests that were refused, by reason")
-    statuses: dict[int, int] = Field(description="HTTP answers by status")
-    ack_p99_ms: int | None = Field(
+    refused: Annotated[dict[str, int], counter("by reason")] = Field(
+        description="Connections and requests that were refused, by reason"
+    )
+    statuses: Annotated[dict[int, int], counter("by status")] = Field(description="HTTP answers by status")
+    ack_p99_ms: Annotated[int | None, gauge("ms")] = Field(
         description="99 % of acknowledgements took at most this long; None before the first"
     )
-    agents: int = Field(description="Agents that were heard")
-    agents_sealed: str = Field(description="Their counters by name, sealed")
+    agents: Annotated[int, gauge("agents")] = Field(description="Agents that were heard")
+    agents_sealed: Annotated[str, condition()] = Field(description="Their counters by name, sealed")
 
 
 def status_path(layout: Layout) -> Path:

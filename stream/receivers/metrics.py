@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Annotated
+
+from models.metrics import counter, gauge, moment
 
 _MOST_AGENTS = 10_000
 OTHERS = "(others)"  # where agents beyond the bound are counted
@@ -17,12 +20,12 @@ ACK_BOUNDS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 30_000)
 class AgentCounters:
     """What one agent sent since the start. `bytes` are as received, `in_flight_bytes` not yet durable."""
 
-    messages: int = 0
-    bytes: int = 0
-    duplicates: int = 0
-    non_log: int = 0
-    in_flight_bytes: int = 0
-    last_seen_ns: int = 0
+    messages: Annotated[int, counter("messages", "Messages and bodies received")] = 0
+    bytes: Annotated[int, counter("bytes", "Their bytes")] = 0
+    duplicates: Annotated[int, counter("messages", "Acknowledged again and not stored again")] = 0
+    non_log: Annotated[int, counter("messages", "Metrics or traces")] = 0
+    in_flight_bytes: Annotated[int, gauge("bytes", "Received and not yet durable")] = 0
+    last_seen_ns: Annotated[int, moment("ns since 1970", "When the last message came")] = 0
 
 
 @dataclass(slots=True)

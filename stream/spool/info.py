@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from models.metrics import condition, counter, gauge, moment
 from storage.seal import KeyRing
 from stream.spool import frame
 from stream.spool.committed import read_committed
@@ -21,37 +23,47 @@ class SpoolInfo(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    segments: int = Field(description="Segment files on disk.")
-    bytes: int = Field(description="Bytes of all segment files.")
-    blocks: int = Field(description="Blocks on disk, damaged ones included.")
-    first_seq: int = Field(
+    segments: Annotated[int, gauge("files")] = Field(description="Segment files on disk.")
+    bytes: Annotated[int, gauge("bytes")] = Field(description="Bytes of all segment files.")
+    blocks: Annotated[int, gauge("blocks")] = Field(description="Blocks on disk, damaged ones included.")
+    first_seq: Annotated[int, gauge("block number")] = Field(
         description="Number of the oldest block on disk; equals next_seq when there is none."
     )
-    next_seq: int = Field(description="Number that the next block will have.")
-    committed: Position | None = Field(description="Where the next block will stand: readers go up to here.")
-    consumed: Position | None = Field(description="What the stream has made durable on its side.")
-    waiting_blocks: int = Field(description="Committed blocks that the stream has not consumed yet.")
-    duplicates: int = Field(
+    next_seq: Annotated[int, gauge("block number")] = Field(
+        description="Number that the next block will have."
+    )
+    committed: Annotated[Position | None, gauge("segment, offset, block number")] = Field(
+        description="Where the next block will stand: readers go up to here."
+    )
+    consumed: Annotated[Position | None, gauge("segment, offset, block number")] = Field(
+        description="What the stream has made durable on its side."
+    )
+    waiting_blocks: Annotated[int, gauge("blocks")] = Field(
+        description="Committed blocks that the stream has not consumed yet."
+    )
+    duplicates: Annotated[int, counter("messages")] = Field(
         description="Messages acknowledged again without being stored, since the beginning."
     )
-    keys: int | None = Field(
+    keys: Annotated[int | None, gauge("keys")] = Field(
         default=None, description="Keys held to recognise duplicates (the writer knows)."
     )
-    has_room: bool | None = Field(
+    has_room: Annotated[bool | None, condition()] = Field(
         default=None, description="Whether clients are read from (the writer knows)."
     )
-    no_room: str | None = Field(default=None, description="Why clients are not read from.")
-    oldest_ns: int | None = Field(
+    no_room: Annotated[str | None, condition()] = Field(
+        default=None, description="Why clients are not read from."
+    )
+    oldest_ns: Annotated[int | None, moment("ns since 1970")] = Field(
         default=None, description="Receive time of the oldest block, ns since 1970."
     )
-    newest_ns: int | None = Field(
+    newest_ns: Annotated[int | None, moment("ns since 1970")] = Field(
         default=None, description="Receive time of the newest block, ns since 1970."
     )
-    quarantined: dict[str, int] | None = Field(
+    quarantined: Annotated[dict[str, int] | None, gauge("messages, by reason")] = Field(
         default=None,
         description="Messages kept aside because they did not decode, by reason (needs the key).",
     )
-    damage: tuple[Damage, ...] | None = Field(
+    damage: Annotated[tuple[Damage, ...] | None, gauge("places")] = Field(
         default=None, description="Damaged places that were found; null when nobody has looked."
     )
 
