@@ -92,14 +92,16 @@ def fill_statements(cursor: Connection, segments: Path, known: list[int]) -> lis
 def attach_lines(layout: Layout, ring: KeyRing) -> str:
     """Return the lines that open the live copy in any DuckDB client, of this version or later.
 
-    They hold the keys of the live copy and of the segments: whoever has them can read what is published. The
-    copy is replaced every few seconds; `DETACH mayday` and the first line again show the newest one.
+    They hold the keys of the live copy and of the segments: whoever has them can read what is published. The copy
+    is replaced every few seconds and an open one stays as it was; the same lines again open the newest.
     """
-    attach_line = (
+    lines = [
+        "ATTACH IF NOT EXISTS ':memory:' AS memory;",  # somewhere to be while the copy in use is let go
+        "USE memory;",
+        "DETACH DATABASE IF EXISTS mayday;",
         f"ATTACH {literal(str(layout.live.resolve()))} AS mayday "
-        f"(READ_ONLY, ENCRYPTION_KEY {literal(key_text(ring.secret('live')))});"
-    )
-    lines = [attach_line]
+        f"(READ_ONLY, ENCRYPTION_KEY {literal(key_text(ring.secret('live')))});",
+    ]
     for epoch in epochs(layout):
         key = data_key(key_path(layout, epoch), ring, create=False)
         lines.append(f"PRAGMA add_parquet_key({literal(key_name(epoch))}, {literal(key_text(key))});")

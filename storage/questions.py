@@ -271,7 +271,7 @@ def cookbook() -> str:
         "Questions that people ask of the database. Run one with `mayday sql --question NAME` (fresh as of the last",
         'commit), or any SELECT with `mayday sql "..."`. For a client of your own, `mayday sql --attach` prints the lines',
         "that open the live copy, at most about ten seconds old, in any DuckDB: Python, the command line, an editor.",
-        "The copy is replaced every few seconds and an open one stays as it was: attach again to see the newest.",
+        "The copy is replaced every few seconds and an open one stays as it was: the same lines again open the newest.",
         "",
         "Times are UTC. `FROM dictionary` lists every column with its unit and meaning. Filter `error_event`,",
         "`pattern_minute` and `service_traffic` on `day` as well as on time: `day` selects files. Two columns are named",

@@ -96,6 +96,22 @@ def test_every_published_name_is_there_and_nothing_else_of_the_owner(
     reader.close()
 
 
+@pytest.mark.parametrize("client", [":memory:", "notes.duckdb"])
+def test_the_same_lines_again_show_what_was_published_since(
+    database: Database, declare: Declare, layout: Layout, ring: KeyRing, tmp_path: Path, client: str
+) -> None:
+    database.publish()
+    lines = attach_lines(layout, ring)
+    reader = duckdb.connect(client if client == ":memory:" else tmp_path / client)
+    reader.execute(lines)
+    assert reader.execute("FROM incident").fetchall() == []
+    database.write(declare)
+    database.publish()
+    reader.execute(lines)
+    assert reader.execute("SELECT id FROM incident").fetchall() == [("INC-1",)]
+    reader.close()
+
+
 def test_each_published_view_answers(
     database: Database, report: Report, layout: Layout, ring: KeyRing
 ) -> None:
