@@ -1,118 +1,30 @@
-"""How deliveries reach an app, and everything that can be made to go wrong with them."""
+"""How deliveries reach an app: in turn, in time, signed, and again until they are acknowledged."""
 
 from __future__ import annotations
 
 import contextlib
-import queue
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from http.client import IncompleteRead
 from typing import Any
 from urllib.parse import parse_qs
 
 import orjson
 import pytest
+from delivery_rig import INCIDENTS, acknowledge, http_app, notices, socket_app, ticket
 from slack_bolt import Ack, App
-from slack_sdk.errors import SlackApiError
 from slack_sdk.signature import SignatureVerifier
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
-from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from bot.workspace.faults import Fault
 from bot.workspace.fixture import RunningWorkspace
 from bot.workspace.model import Json
-from bot.workspace.serving import serving
 from bot.workspace.settings import WorkspaceSettings
 
 pytest_plugins = ("bot.workspace.fixture",)
-
-INCIDENTS = "C0INCIDENTS"
 
 
 @pytest.fixture
 def workspace_settings() -> WorkspaceSettings:
     return WorkspaceSettings(port=0, ack_seconds=0.4, retry_seconds=(0.0, 0.05), max_connections=3)
-
-
-class SocketApp:
-    """A Socket Mode app in the raw: keeps every frame and answers envelopes with what `answer` returns."""
-
-    def __init__(self, socket: ClientConnection, answer: Callable[[Json], Json | None]) -> None:
-        self.frames: queue.Queue[Json] = queue.Queue()
-        self.seen: list[Json] = []
-        self._socket, self._answer = socket, answer
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        with contextlib.suppress(ConnectionClosed):
-            for raw in self._socket:
-                frame = orjson.loads(raw)
-                self.seen.append(frame)
-                self.frames.put(frame)
-                if "envelope_id" in frame and (answer := self._answer(frame)) is not None:
-                    self._socket.send(orjson.dumps({"envelope_id": frame["envelope_id"], **answer}).decode())
-        self.frames.put({"type": "closed"})
-
-    def next(self) -> Json:
-        return self.frames.get(timeout=5)
-
-    def envelopes(self) -> list[Json]:
-        return [frame for frame in self.seen if "envelope_id" in frame]
-
-    def close(self) -> None:
-        self._socket.close()
-        self._thread.join()
-
-
-def ticket(workspace: RunningWorkspace) -> str:
-    token = workspace.keys.app_token
-    return str(workspace.web(token).apps_connections_open(app_token=token)["url"])
-
-
-@contextlib.contextmanager
-def socket_app(
-    workspace: RunningWorkspace, answer: Callable[[Json], Json | None] = lambda _: {}, *, first: str = "hello"
-) -> Iterator[SocketApp]:
-    """Connect an app in the raw; its first frame is of type `first`."""
-    with connect(ticket(workspace), proxy=None) as socket:
-        app = SocketApp(socket, answer)
-        assert app.next()["type"] == first
-        yield app
-        app.close()
-
-
-@contextlib.contextmanager
-def http_app(
-    workspace: RunningWorkspace,
-    status: Callable[[int], int] = lambda _: 200,
-    headers: dict[str, str] | None = None,
-) -> Iterator[queue.Queue[tuple[dict[str, str], bytes]]]:
-    """An HTTP app in the raw; `status` is asked with the number of the request, from 0."""
-    got: queue.Queue[tuple[dict[str, str], bytes]] = queue.Queue()
-    count = iter(range(1000))
-
-    async def take(request: Request) -> Response:
-        body = await request.body()
-        got.put((dict(request.headers), body))
-        return PlainTextResponse("", status_code=status(next(count)), headers=headers)
-
-    with serving(Starlette(routes=[Route("/slack/events", take, methods=["POST"])])) as url:
-        workspace.client.use_http(f"{url}/slack/events")
-        yield got
-
-
-def notices(workspace: RunningWorkspace, user: str) -> list[str]:
-    return [
-        message["text"]
-        for message in workspace.client.messages("#incidents", user)
-        if message.get("is_ephemeral")
-    ]
 
 
 # Socket Mode
@@ -353,134 +265,3 @@ def test_a_request_url_is_verified_by_a_challenge(workspace: RunningWorkspace) -
         assert workspace.client.verify_url()
     with http_app(workspace):
         assert not workspace.client.verify_url(), "an empty answer is no echo"
-
-
-def acknowledge(app: App) -> None:
-    @app.command("/incident")
-    def command(ack: Ack) -> None:
-        ack()
-
-
-# faults on deliveries
-
-
-def test_a_duplicate_has_the_same_trigger_in_new_envelopes(workspace: RunningWorkspace) -> None:
-    workspace.client.fault(Fault(kind="duplicate", target="slash_commands", copies=3))
-    with socket_app(workspace) as app:
-        assert workspace.client.command("oncall", "#incidents", "/incident")["ok"]
-        assert workspace.client.command("oncall", "#incidents", "/incident")["ok"]
-    triggers = [each["payload"]["trigger_id"] for each in app.envelopes()]
-    assert [triggers.count(each) for each in dict.fromkeys(triggers)] == [3, 1]
-    assert len({each["envelope_id"] for each in app.envelopes()}) == 4
-
-
-def test_reordered_deliveries_arrive_last_first(workspace: RunningWorkspace) -> None:
-    workspace.client.fault(Fault(kind="reorder", times=2, copies=2, seconds=30))
-    with socket_app(workspace) as app, ThreadPoolExecutor(2) as pool:
-        first = pool.submit(workspace.client.command, "oncall", "#incidents", "/incident first")
-        workspace.client.wait_until(lambda: (workspace.client.pending() or [None])[0], what="a held delivery")
-        second = pool.submit(workspace.client.command, "lead", "#incidents", "/incident second")
-        assert first.result(5)["ok"]
-        assert second.result(5)["ok"]
-    assert [each["payload"]["text"] for each in app.envelopes()] == ["second", "first"]
-
-
-def test_a_lone_held_delivery_goes_on_after_its_time(workspace: RunningWorkspace) -> None:
-    workspace.client.fault(Fault(kind="reorder", copies=2, seconds=0.05))
-    with socket_app(workspace):
-        assert workspace.client.command("oncall", "#incidents", "/incident")["ok"]
-
-
-@pytest.mark.parametrize(("kind", "arrived"), [("stall_ack", 1), ("lose", 0)])
-def test_a_late_or_lost_delivery_times_out_for_the_person(
-    workspace: RunningWorkspace, kind: Any, arrived: int
-) -> None:
-    workspace.client.fault(Fault(kind=kind))
-    with socket_app(workspace) as app:
-        assert workspace.client.command("oncall", "#incidents", "/incident")["error"] == "operation_timeout"
-        assert len(app.envelopes()) == arrived
-
-
-def test_a_trigger_can_arrive_expired(workspace: RunningWorkspace) -> None:
-    workspace.client.fault(Fault(kind="expired_trigger"))
-    with socket_app(workspace) as app:
-        workspace.client.command("oncall", "#incidents", "/incident")
-        trigger = app.next()["payload"]["trigger_id"]
-    view = {"type": "modal", "title": {"type": "plain_text", "text": "x"}, "blocks": []}
-    with pytest.raises(SlackApiError, match="expired_trigger_id"):
-        workspace.web().views_open(trigger_id=trigger, view=view)
-
-
-# faults on calls
-
-
-def post(workspace: RunningWorkspace) -> Any:
-    return workspace.web().chat_postMessage(channel=INCIDENTS, text="x")
-
-
-@pytest.mark.parametrize(
-    ("fault", "error", "posted"),
-    [
-        (Fault(kind="http_error", status=503), SlackApiError, 0),
-        (Fault(kind="http_error", status=502, applied=True), SlackApiError, 1),
-        (Fault(kind="drop"), IncompleteRead, 0),
-        (Fault(kind="drop", applied=True), IncompleteRead, 1),
-        (Fault(kind="api_error", error="fatal_error"), SlackApiError, 0),
-    ],
-)
-def test_an_answer_can_be_lost_with_or_without_the_deed(
-    workspace: RunningWorkspace, fault: Fault, error: type[Exception], posted: int
-) -> None:
-    workspace.client.fault(fault.model_copy(update={"target": "chat.postMessage"}))
-    with pytest.raises(error):
-        post(workspace)
-    assert len(workspace.client.messages("#incidents")) == posted
-    assert post(workspace)["ok"], "a fault is used up"
-
-
-def test_a_rate_limit_says_how_long_to_wait(workspace: RunningWorkspace) -> None:
-    workspace.client.fault(Fault(kind="rate_limited", target="chat.postMessage", seconds=7, times=2))
-    for _ in range(2):
-        with pytest.raises(SlackApiError) as caught:
-            post(workspace)
-        assert caught.value.response.status_code == 429
-        assert caught.value.response.headers["Retry-After"] == "7"
-    assert workspace.web().auth_test()["ok"]
-    assert post(workspace)["ok"]
-
-
-def test_a_delayed_answer_comes_late(workspace: RunningWorkspace) -> None:
-    workspace.client.fault(Fault(kind="delay", seconds=0.2))
-    post(workspace)
-    entry = workspace.client.record(kind="call")[-1]
-    assert entry["seconds"] >= 0.2
-    assert entry["fault"] == "delay"
-
-
-def test_faults_can_be_called_off(workspace: RunningWorkspace) -> None:
-    workspace.client.fault(Fault(kind="api_error", times=100))
-    workspace.client.clear_faults()
-    assert post(workspace)["ok"]
-
-
-# the recorder
-
-
-def test_the_recorder_has_everything_but_the_keys(workspace: RunningWorkspace) -> None:
-    with socket_app(workspace):
-        workspace.client.command("oncall", "#incidents", "/incident")
-    post(workspace)
-    workspace.web().api_call("auth.test", params={"token": workspace.keys.bot_token})
-    entries = workspace.client.record()
-    assert [(entry["kind"], entry["name"]) for entry in entries] == [
-        ("call", "apps.connections.open"),
-        ("delivery", "slash_commands"),
-        ("call", "chat.postMessage"),
-        ("call", "auth.test"),
-    ]
-    assert [entry["number"] for entry in entries] == [1, 2, 3, 4]
-    text = orjson.dumps(entries).decode()
-    assert workspace.keys.bot_token not in text
-    assert workspace.keys.app_token not in text
-    assert workspace.keys.signing_secret not in text
-    assert workspace.client.record(after=3) == entries[3:]

@@ -1,29 +1,21 @@
-"""The stand-in refuses what Slack refuses, with Slack's own word for it."""
+"""The stand-in refuses what Slack refuses in channels and messages, with Slack's own word for it."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from random import Random
-from typing import Any
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
+from urllib.request import urlopen
 
 import pytest
-from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError
-from slack_sdk.webhook import WebhookClient
+from strict_rig import HOME, INCIDENTS, MODAL, SECTION, UNREADABLE, error_of, text
 
 from bot.workspace.fixture import RunningWorkspace
-from bot.workspace.methods import METHODS
 from bot.workspace.model import Json
 from bot.workspace.server import WorkspaceServer
 from bot.workspace.settings import WorkspaceSettings
 from models.clock import Clock, FrozenClock, system_clock
 
 pytest_plugins = ("bot.workspace.fixture",)
-
-INCIDENTS = "C0INCIDENTS"
 
 
 @pytest.fixture
@@ -46,107 +38,6 @@ def untouched() -> Iterator[RunningWorkspace]:
     """One workspace for all calls that are refused and so change nothing."""
     with WorkspaceServer(WorkspaceSettings(port=0), system_clock, Random(7)) as server:
         yield RunningWorkspace(server)
-
-
-def error_of(call: Callable[[], Any]) -> str:
-    with pytest.raises(SlackApiError) as caught:
-        call()
-    return str(caught.value.response["error"])
-
-
-def text(words: str, kind: str = "plain_text") -> Json:
-    return {"type": kind, "text": words}
-
-
-MODAL: Json = {"type": "modal", "callback_id": "m", "title": text("A title"), "blocks": []}
-HOME: Json = {"type": "home", "blocks": []}
-SECTION: Json = {"type": "section", "text": text("fine", "mrkdwn")}
-UNREADABLE: Json = {"type": "section"}
-
-
-def trigger(workspace: RunningWorkspace, user: str = "oncall") -> str:
-    """A trigger as a slash command hands it out (nobody has to be connected for that)."""
-    workspace.client.command(user, "#incidents", "/incident")
-    return str(workspace.client.record(kind="delivery", name="slash_commands")[-1]["request"]["trigger_id"])
-
-
-# keys and scopes
-
-
-def test_auth_test_names_the_app_and_its_scopes_in_the_headers(workspace: RunningWorkspace) -> None:
-    answer = workspace.web().auth_test()
-    assert (answer["user_id"], answer["bot_id"], answer["team_id"]) == ("U0MAYDAY", "B0MAYDAY", "T0CLINIC")
-    granted = str(answer.headers["x-oauth-scopes"]).split(",")
-    assert {"chat:write", "commands", "users:read.email"} <= set(granted)
-
-
-@pytest.mark.parametrize(
-    ("call", "error"),
-    [
-        (lambda ws: ws.web("xoxb-unknown").auth_test(), "invalid_auth"),
-        (lambda ws: WebClient(base_url=ws.api_url).auth_test(), "not_authed"),
-        (lambda ws: ws.web(ws.keys.app_token).auth_test(), "not_allowed_token_type"),
-        (
-            lambda ws: ws.web(ws.keys.app_token).chat_postMessage(channel=INCIDENTS, text="x"),
-            "not_allowed_token_type",
-        ),
-        (lambda ws: ws.web().apps_connections_open(app_token=ws.keys.bot_token), "not_allowed_token_type"),
-        (lambda ws: ws.web().api_call("chat.sing"), "unknown_method"),
-        (lambda ws: ws.web().apps_manifest_validate(manifest={}), "not_allowed_token_type"),
-    ],
-)
-def test_a_wrong_key_or_method_is_named(
-    untouched: RunningWorkspace, call: Callable[[RunningWorkspace], Any], error: str
-) -> None:
-    assert error_of(lambda: call(untouched)) == error
-
-
-def test_an_uninstalled_app_is_inactive(workspace: RunningWorkspace) -> None:
-    workspace.client.change_app(installed=False)
-    assert error_of(workspace.web().auth_test) == "account_inactive"
-
-
-def test_a_missing_scope_is_named_with_what_was_granted(workspace: RunningWorkspace) -> None:
-    workspace.client.change_app(scopes=["commands", "users:read"])
-    with pytest.raises(SlackApiError) as caught:
-        workspace.web().chat_postMessage(channel=INCIDENTS, text="x")
-    answer = caught.value.response
-    assert (answer["error"], answer["needed"], answer["provided"]) == (
-        "missing_scope",
-        "chat:write",
-        "commands,users:read",
-    )
-    assert answer.headers["x-accepted-oauth-scopes"] == "chat:write"
-
-
-def test_every_method_that_needs_a_scope_refuses_without_it(workspace: RunningWorkspace) -> None:
-    workspace.client.change_app(scopes=[], app_scopes=[])
-    for method in METHODS.values():
-        if method.scopes:
-            token = workspace.keys.app_token if method.key == "app" else workspace.keys.bot_token
-            assert error_of(lambda m=method, t=token: workspace.web(t).api_call(m.name)) == "missing_scope", (
-                method.name
-            )
-
-
-def test_the_scope_follows_the_kind_of_channel(workspace: RunningWorkspace) -> None:
-    private = workspace.client.add_channel("post-mortem", private=True)
-    workspace.client.set_member(private, "U0MAYDAY", True)
-    assert workspace.web().conversations_history(channel=private)["messages"] == []
-    workspace.client.change_app(remove_scopes=["groups:history"])
-    assert error_of(lambda: workspace.web().conversations_history(channel=private)) == "missing_scope"
-    assert workspace.web().conversations_history(channel=INCIDENTS)["ok"]
-
-
-def test_emails_are_shown_only_with_their_scope(workspace: RunningWorkspace) -> None:
-    web = workspace.web()
-    assert web.users_info(user="U0LEAD")["user"]["profile"]["email"] == "lead@clinic.example"
-    assert web.users_lookupByEmail(email="LEAD@clinic.example")["user"]["id"] == "U0LEAD"
-    workspace.client.change_app(remove_scopes=["users:read.email"])
-    assert "email" not in web.users_info(user="U0LEAD")["user"]["profile"]
-
-
-# messages and channels
 
 
 @pytest.mark.parametrize(
@@ -396,177 +287,3 @@ def test_a_scheduled_message_is_posted_when_its_time_has_come(
     clock.move(601)
     assert workspace.client.wait_for("#incidents", lambda message: message["text"] == "Time for an update")
     assert web.chat_scheduledMessages_list()["scheduled_messages"] == []
-
-
-# views
-
-
-def test_a_trigger_works_once_and_for_three_seconds(workspace: RunningWorkspace, clock: FrozenClock) -> None:
-    web, used = workspace.web(), trigger(workspace)
-    web.views_open(trigger_id=used, view=MODAL)
-    assert error_of(lambda: web.views_open(trigger_id=used, view=MODAL)) == "exchanged_trigger_id"
-    late = trigger(workspace)
-    clock.move(3.1)
-    assert error_of(lambda: web.views_open(trigger_id=late, view=MODAL)) == "expired_trigger_id"
-
-
-def test_an_old_hash_conflicts(workspace: RunningWorkspace) -> None:
-    web = workspace.web()
-    view = web.views_open(trigger_id=trigger(workspace), view=MODAL)["view"]
-    changed = {**MODAL, "title": text("Changed")}
-    web.views_update(view_id=view["id"], hash=view["hash"], view=changed)
-    assert (
-        error_of(lambda: web.views_update(view_id=view["id"], hash=view["hash"], view=changed))
-        == "hash_conflict"
-    )
-    assert web.views_update(view_id=view["id"], view=changed)["view"]["title"]["text"] == "Changed"
-
-
-def test_home_is_per_person_and_guarded_by_its_hash(workspace: RunningWorkspace) -> None:
-    web = workspace.web()
-    first = web.views_publish(user_id="U0LEAD", view={**HOME, "blocks": [SECTION]})["view"]
-    web.views_publish(user_id="U0LEAD", view=HOME, hash=first["hash"])
-    assert (
-        error_of(lambda: web.views_publish(user_id="U0LEAD", view=HOME, hash=first["hash"]))
-        == "hash_conflict"
-    )
-    assert workspace.client.home("lead", "A0MAYDAY") is not None
-    assert workspace.client.home("cto", "A0MAYDAY") is None
-
-
-def test_a_stack_holds_three_views(workspace: RunningWorkspace) -> None:
-    web = workspace.web()
-    web.views_open(trigger_id=trigger(workspace), view=MODAL)
-    for _ in range(2):
-        web.views_push(trigger_id=trigger(workspace), view=MODAL)
-    assert error_of(lambda: web.views_push(trigger_id=trigger(workspace), view=MODAL)) == "push_limit_reached"
-
-
-def test_a_faulty_view_is_refused_with_pointers(workspace: RunningWorkspace) -> None:
-    view = {**MODAL, "title": text("x" * 25), "private_metadata": "x" * 3001}
-    with pytest.raises(SlackApiError) as caught:
-        workspace.web().views_open(trigger_id=trigger(workspace), view=view)
-    assert caught.value.response["error"] == "invalid_arguments"
-    assert caught.value.response["response_metadata"]["messages"] == [
-        "[ERROR] failed to match all allowed schemas [json-pointer:/view]",
-        "[ERROR] must be less than 25 characters [json-pointer:/view/title/text]",
-        "[ERROR] must be less than 3001 characters [json-pointer:/view/private_metadata]",
-    ]
-
-
-# response_url
-
-
-def response_url(workspace: RunningWorkspace) -> str:
-    workspace.client.command("oncall", "#incidents", "/incident")
-    return str(workspace.client.record(kind="delivery", name="slash_commands")[-1]["request"]["response_url"])
-
-
-def test_a_response_url_works_five_times(workspace: RunningWorkspace) -> None:
-    webhook = WebhookClient(response_url(workspace))
-    assert [webhook.send(text=str(n)).status_code for n in range(6)] == [200] * 5 + [404]
-    assert webhook.send(text="x").body == "used_url"
-
-
-def test_a_response_url_ends_after_thirty_minutes(workspace: RunningWorkspace, clock: FrozenClock) -> None:
-    url = response_url(workspace)
-    clock.move(30 * 60 + 1)
-    assert WebhookClient(url).send(text="late").body == "expired_url"
-
-
-def test_a_response_url_answers_the_person_or_the_channel(workspace: RunningWorkspace) -> None:
-    webhook = WebhookClient(response_url(workspace))
-    webhook.send(text="only you")
-    webhook.send(text="everyone", response_type="in_channel")
-    assert [message["text"] for message in workspace.client.messages("#incidents", "lead")] == ["everyone"]
-    assert [message["text"] for message in workspace.client.messages("#incidents", "oncall")][-2:] == [
-        "only you",
-        "everyone",
-    ]
-    assert webhook.send(text="x", blocks=[UNREADABLE]).body == "invalid_blocks"
-
-
-# manifest, commands, rate limits, visitors
-
-MANIFEST: Json = {
-    "display_information": {"name": "Mayday"},
-    "features": {
-        "bot_user": {"display_name": "mayday"},
-        "slash_commands": [{"command": "/incident", "description": "Incidents"}],
-        "shortcuts": [
-            {"name": "Declare", "type": "global", "callback_id": "declare", "description": "Declare one"}
-        ],
-    },
-    "oauth_config": {"scopes": {"bot": ["commands", "chat:write"]}},
-    "settings": {"socket_mode_enabled": True},
-}
-
-
-def test_a_manifest_says_what_is_wrong_with_it_and_who_has_a_command(workspace: RunningWorkspace) -> None:
-    config = workspace.web(workspace.server.config_token)
-    workspace.client.change_app(manifest=MANIFEST)
-    assert config.apps_manifest_update(app_id="A0MAYDAY", manifest=MANIFEST)["permissions_updated"] is False
-    workspace.client.reserve_command("/change", "Deployer")
-    taken = json.loads(json.dumps(MANIFEST))
-    taken["features"]["slash_commands"] += [{"command": "/change", "description": "c"}, {"command": "nope"}]
-    with pytest.raises(SlackApiError) as caught:
-        config.apps_manifest_validate(app_id="A0MAYDAY", manifest=taken)
-    assert caught.value.response["error"] == "invalid_manifest"
-    assert [each["pointer"] for each in caught.value.response["errors"]] == [
-        "/features/slash_commands/1/command",
-        "/features/slash_commands/2/command",
-        "/features/slash_commands/2",
-    ]
-
-
-def test_a_created_app_has_keys_of_its_own_and_takes_no_taken_command(workspace: RunningWorkspace) -> None:
-    workspace.client.change_app(manifest=MANIFEST)
-    config = workspace.web(workspace.server.config_token)
-    assert error_of(lambda: config.apps_manifest_create(manifest=MANIFEST)) == "invalid_manifest"
-    other = {**MANIFEST, "features": {"slash_commands": [{"command": "/deploy", "description": "d"}]}}
-    made = config.apps_manifest_create(manifest=other)
-    assert made["credentials"]["signing_secret"] != workspace.keys.signing_secret
-    assert config.apps_manifest_export(app_id=made["app_id"])["manifest"] == other
-
-
-def test_commands_nobody_registered_or_somebody_else_owns_do_not_reach_the_app(
-    workspace: RunningWorkspace,
-) -> None:
-    workspace.client.change_app(manifest=MANIFEST)
-    workspace.client.reserve_command("/deploy")
-    assert workspace.client.command("lead", "#incidents", "/nonsense")["error"] == "unknown_command"
-    assert workspace.client.command("lead", "#incidents", "/deploy now")["error"] == "command_of_another_app"
-    assert workspace.client.record(kind="delivery") == []
-
-
-def test_rate_limits_apply_when_switched_on(workspace: RunningWorkspace) -> None:
-    workspace.client.rate_limits(True)
-    web = workspace.web()
-    for _ in range(5):
-        web.chat_postMessage(channel=INCIDENTS, text="x")
-    with pytest.raises(SlackApiError) as caught:
-        web.chat_postMessage(channel=INCIDENTS, text="x")
-    assert (caught.value.response.status_code, caught.value.response["error"]) == (429, "ratelimited")
-    assert caught.value.response.headers["Retry-After"] == "1"
-    assert web.chat_postMessage(channel="#mayday-audit", text="the limit is per channel")["ok"]
-
-
-@pytest.mark.parametrize(
-    "headers",
-    [{"Host": "mayday.attacker.example"}, {"Origin": "https://attacker.example"}, {"Origin": "null"}],
-)
-def test_a_foreign_web_page_cannot_press_buttons_here(
-    untouched: RunningWorkspace, headers: dict[str, str]
-) -> None:
-    request = Request(f"{untouched.url}/_page/say", data=b"{}", headers=headers, method="POST")
-    with pytest.raises(HTTPError) as caught:
-        urlopen(request, timeout=5)
-    with caught.value as answer:
-        assert answer.status == 403
-
-
-def test_forms_and_json_mean_the_same(workspace: RunningWorkspace) -> None:
-    web = workspace.web()
-    form = web.api_call("chat.postMessage", data={"channel": INCIDENTS, "blocks": json.dumps([SECTION])})
-    body = web.api_call("chat.postMessage", json={"channel": INCIDENTS, "blocks": [SECTION]})
-    assert form["message"]["blocks"][0]["text"] == body["message"]["blocks"][0]["text"] == SECTION["text"]
