@@ -29,16 +29,17 @@ True
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, OrderedDict
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 from operator import contains
 from typing import Any, Final, NamedTuple
 
 import msgpack
-from drain3.drain import Drain, LogCluster, Node
+from drain3.drain import LogCluster
 
+from models.drain_tree import Clusters, new_drain, pack_node, unpack_node
 from models.errors import MaydayError
 from models.masking import SEPARATOR, Masker, shapes
 from models.settings import TemplateSettings
@@ -98,29 +99,6 @@ class _Mined:
         )
 
 
-class _Clusters(OrderedDict[int, LogCluster]):
-    """Drain3's clusters in the order of their last use; what falls out stands in `evicted` until it is taken.
-
-    As in Drain3's own cache `[]` marks as used and `get` does not; unlike there the order can be stored.
-    """
-
-    def __init__(self, limit: int) -> None:
-        super().__init__()
-        self.limit = limit
-        self.evicted: list[LogCluster] = []
-
-    def __getitem__(self, key: int) -> LogCluster:
-        self.move_to_end(key)
-        return super().__getitem__(key)
-
-    def __setitem__(self, key: int, value: LogCluster) -> None:
-        while len(self) >= self.limit:
-            oldest = next(iter(self))
-            self.evicted.append(super().__getitem__(oldest))
-            del self[oldest]
-        super().__setitem__(key, value)
-
-
 class TemplateMiner:
     """Learns the templates of one service.
 
@@ -143,8 +121,8 @@ class TemplateMiner:
         self._masker = masker or Masker(self._settings.known_shapes)
         self._service = service.encode("utf-8", "surrogatepass") + b"\0"
         self._key = key
-        self._drain = _new_drain(self._settings)
-        self._clusters: _Clusters = self._drain.id_to_cluster
+        self._drain = new_drain(self._settings)
+        self._clusters: Clusters = self._drain.id_to_cluster
         self._ids: dict[int, str] = {}  # cluster -> template id
         self._mined: dict[str, _Mined] = {}
         self._changed: dict[str, None] = {}  # in the order of first change
@@ -201,7 +179,7 @@ class TemplateMiner:
         state = {
             "schema": SCHEMA,
             "next": self._drain.clusters_counter,
-            "tree": _pack_node(self._drain.root_node),
+            "tree": pack_node(self._drain.root_node),
             "clusters": [
                 (at, cluster.log_template_tokens, self._ids[at], self._branches[at])
                 for at, cluster in self._clusters.items()
@@ -235,7 +213,7 @@ class TemplateMiner:
             miner._clusters[cluster_id] = LogCluster(words, cluster_id)
             miner._branches[cluster_id] = branch
             miner._ids[cluster_id] = template_id
-        miner._drain.root_node = _unpack_node(stored["tree"])
+        miner._drain.root_node = unpack_node(stored["tree"])
         miner._drain.clusters_counter = stored["next"]
         for template_id, words, first, size, clusters, seen, samples, varying in stored["mined"]:
             mined = _Mined(words, first, size, clusters, list(seen), list(samples), set(varying))
@@ -384,26 +362,3 @@ def telling_line(text: str) -> str:
 
 def _is_shape_of(word: str, raw: str) -> bool:
     return shapes([raw]) == [word.encode("utf-8", "surrogatepass")]
-
-
-def _new_drain(settings: TemplateSettings) -> Drain:
-    drain = Drain(
-        depth=settings.depth,
-        sim_th=settings.similarity,
-        max_children=settings.max_children,
-        max_clusters=settings.max_templates,
-    )
-    drain.id_to_cluster = _Clusters(settings.max_templates)
-    return drain
-
-
-def _pack_node(node: Node) -> tuple[dict[str, Any], list[int]]:
-    return {word: _pack_node(child) for word, child in node.key_to_child_node.items()}, node.cluster_ids
-
-
-def _unpack_node(packed: tuple[dict[str, Any], Iterable[int]]) -> Node:
-    node = Node()
-    children, cluster_ids = packed
-    node.key_to_child_node = {word: _unpack_node(child) for word, child in children.items()}
-    node.cluster_ids = list(cluster_ids)
-    return node
