@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import random
 import signal
@@ -13,6 +12,7 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from examples.clinic.request import get
 from examples.clinic.service import SERVICES
 
 GOOD, BAD = "4.1.7", "4.2.0-leak"
@@ -102,16 +102,7 @@ class Clinic:
             self._get("api-gateway", rng.choice(PATHS))
 
     def _get(self, service: str, path: str) -> int:
-        connection = http.client.HTTPConnection("127.0.0.1", self.ports[service], timeout=5)
-        try:
-            connection.request("GET", path)
-            response = connection.getresponse()
-            response.read()
-            return response.status
-        except (OSError, http.client.HTTPException):
-            return 503
-        finally:
-            connection.close()
+        return get(self.ports[service], path, seconds=5)
 
     def _await(self, service: str) -> None:
         for _ in range(200):

@@ -8,7 +8,6 @@ Ends by itself after `--for` seconds, on SIGTERM or Ctrl-C, and when its parent 
 from __future__ import annotations
 
 import argparse
-import http.client
 import json
 import random
 import threading
@@ -21,6 +20,7 @@ from typing import Any
 from bot.signals import stop_event
 from bot.supervisor import die_with_parent
 from examples.clinic.pool import ConnectionPool, PoolTimeoutError
+from examples.clinic.request import get
 
 SERVICES = ("api-gateway", "auth", "records-db", "ai-inference", "billing")
 JSON_LOGS = frozenset({"ai-inference", "billing"})  # the others write plain text, as companies' services do
@@ -54,16 +54,7 @@ class Service:
 
     def call(self, service: str, path: str) -> int:
         """Ask a neighbour; 503 when it does not answer in time."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.ports[service], timeout=2)
-        try:
-            connection.request("GET", path)
-            response = connection.getresponse()
-            response.read()
-            return response.status
-        except (OSError, http.client.HTTPException):
-            return 503
-        finally:
-            connection.close()
+        return get(self.ports[service], path, seconds=2)
 
     def answer(self, path: str) -> int:
         return {
