@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,9 @@ from stream.spool import Block, Entry, Kind, Position
 
 TICK_NS = 5 * 10**9
 MOST_TICKS = 720  # an hour without a line: what is silent by then is known to be
+LIVELY = timedelta(minutes=30)  # after a signal the incident is looked at as often as in the running system
+SOON, LATER = timedelta(seconds=10), timedelta(minutes=5)  # of log time, between two transactions
+MOST_HELD = 512
 
 
 class ReplayedChange(BaseModel):
@@ -158,6 +161,7 @@ def replay(
             given = {str(gate.name(change.id, "tag")): change.id for change in changes}
             held: list[BlockFacts] = []
             applied = [clock()]
+            lively_until = [clock()]
 
             def timed(source: Iterator[Block]) -> Iterator[Block]:
                 for block in source:
@@ -180,11 +184,14 @@ def replay(
                     yield block
 
             def apply(facts: Sequence[BlockFacts]) -> None:
-                # Counts may wait; a signal must be judged at its own time.
+                # Counts may wait, for long while nothing happens; a signal must be judged at its own time.
                 held.extend(facts)
-                behind = (clock() - applied[0]).total_seconds()
-                if len(held) >= 512 or behind >= 10 or any(each.signals for each in facts):
-                    applied[0] = clock()
+                now, signals = clock(), any(each.signals for each in facts)
+                if signals:
+                    lively_until[0] = now + LIVELY
+                wait = SOON if now < lively_until[0] else LATER
+                if signals or len(held) >= MOST_HELD or now - applied[0] >= wait:
+                    applied[0] = now
                     center.apply(tuple(held))
                     held.clear()
                     center.tick(clock())
