@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -40,10 +41,10 @@ def running(state: Path) -> set[str]:
     return {word for line in ours for word in line} & (PROCESSES | SERVICES)
 
 
-def wait_until_gone(state: Path) -> set[str]:
-    """Return who still runs with this state directory when a patient person has stopped waiting."""
+def until(condition: Callable[[], bool]) -> bool:
+    """Wait for `condition` as long as a patient person would; say whether it came true."""
     waiting = threading.Event()
-    return next((set() for _ in range(300) if not running(state) or waiting.wait(0.1)), running(state))
+    return any(condition() or waiting.wait(0.1) for _ in range(300)) and condition()
 
 
 class RunningDemo:

@@ -13,8 +13,10 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
-from demo_rig import PROCESSES, SERVICES, RunningDemo, mayday, query, running, wait_until_gone
+from demo_rig import PROCESSES, SERVICES, RunningDemo, mayday, query, running, until
 from playwright.sync_api import Browser, Locator, Page, expect
+
+from storage.layout import Layout
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("demo")]
 
@@ -25,25 +27,25 @@ LOOK_ON = """
 import json, sys, threading, duckdb
 from datetime import UTC, datetime
 lines, sql, found, waiting = sys.stdin.read(), sys.argv[1], [], threading.Event()
+connection = duckdb.connect()
 while not found:
-    connection = duckdb.connect()
     connection.execute(lines)
     found = connection.execute(sql).fetchall()
     seen_at = datetime.now(UTC)
-    connection.close()
-    waiting.wait(0 if found else 0.2)
+    waiting.wait(0 if found else 0.4)
 print(json.dumps([*found[0], seen_at.isoformat()]))
 """
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
+    """The demo; it ends by Ctrl-C, without a word of complaint and with nothing left running."""
     state = tmp_path_factory.mktemp("demo") / "state"
     with RunningDemo(state, "--fault-after", "12") as started:
         yield started
         assert started.press_ctrl_c() == 0
         assert started.complaints == ""
-    assert wait_until_gone(state) == set()
+    assert running(state) == set()
 
 
 @pytest.fixture(scope="module")
@@ -55,10 +57,11 @@ def address(demo: RunningDemo) -> str:
 def onlooker(
     demo: RunningDemo, address: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[subprocess.Popen[str]]:
-    """A stock DuckDB that opens the live copy again and again, until an incident stands in it.
+    """A stock DuckDB that opens the newest live copy again and again, until an incident stands in it.
 
     Nothing of ours is imported there; it has the printed lines alone.
     """
+    assert until(Layout(demo.state).live.exists)
     reader = subprocess.Popen(
         [sys.executable, "-c", LOOK_ON, "SELECT id, detected_at::VARCHAR FROM incident"],
         stdin=subprocess.PIPE,
