@@ -10,14 +10,19 @@ from typing import Annotated
 
 import typer
 
-from bot.cli.common import console
+from bot.cli.common import ConfigOption, console
 from bot.signals import stop_event
 from models.clock import system_clock
 from models.errors import BadInput
 
 
 def workspace(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one")] = 8065,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="Port; 0 takes a free one [default: workspace.port of the configuration]"
+        ),
+    ] = None,
     keys: Annotated[
         Path | None,
         typer.Option(
@@ -25,17 +30,19 @@ def workspace(
             "instead of printing them"
         ),
     ] = None,
+    config: ConfigOption = None,
 ) -> None:
     """Run the local workspace alone and print its address and the tokens of its app. It keeps nothing else on disk."""
+    from bot.config import read
     from bot.slack.manifest import manifest
     from bot.slack.tokens import APP, BOT, SIGNING
     from bot.workspace.server import WorkspaceServer
-    from bot.workspace.settings import WorkspaceSettings
 
+    loaded, _ = read(config)
+    settings = loaded.workspace if port is None else loaded.workspace.model_copy(update={"port": port})
     stop, out = stop_event(), console()
-    server = WorkspaceServer(
-        WorkspaceSettings(port=port), system_clock, random.SystemRandom(), manifest=manifest()
-    )
+    app = manifest(loaded.slack.command_prefix)
+    server = WorkspaceServer(settings, system_clock, random.SystemRandom(), manifest=app)
     made = server.credentials
     server.start()
     try:
@@ -49,7 +56,8 @@ def workspace(
             _write(keys, values)
         lines = [f"The local workspace (a stand-in for Slack) is at {server.url}. Ctrl-C stops it."]
         if keys is not None:
-            lines += [f"In another shell, `. {keys}` lets Mayday find it and gives it the tokens."]
+            source = keys if keys.is_absolute() else f"./{keys}"  # a shell looks for other names along PATH
+            lines += [f"In another shell, `. {source}` lets Mayday find it and gives it the tokens."]
         else:
             lines += [
                 "For `mayday slack setup`, put this into mayday.toml:",

@@ -25,18 +25,11 @@ from bot.slack.errors import (
     WrongTokenKind,
 )
 from bot.slack.manifest import APP_SCOPES, SCOPES
+from bot.slack.places import SLACK, Places, places
 from bot.slack.settings import SlackSettings
 from bot.slack.tokens import Tokens
 from command_center.access.operators import Operator
 
-REINSTALL = (
-    "Open the app at api.slack.com/apps, paste the current manifest (`mayday slack manifest` prints it) "
-    "under App Manifest, then press Install App again"
-)
-WHERE_BOT = "Copy the Bot User OAuth Token from OAuth & Permissions of the app; it begins with xoxb-"
-WHERE_APP = (
-    "Make an app-level token with the scope connections:write under Basic Information; it begins with xapp-"
-)
 _KINDS = {
     "xoxb-": "a bot token",
     "xapp-": "an app-level token",
@@ -82,11 +75,11 @@ def token_kind(token: str) -> str:
     )
 
 
-def wrong_kind(token: str, wanted: str) -> Finding | None:
+def wrong_kind(token: str, wanted: str, at: Places = SLACK) -> Finding | None:
     """Return what is wrong with a token that should begin with `wanted` (`xoxb-` or `xapp-`), or None."""
     if token.startswith(wanted):
         return None
-    where = WHERE_BOT if wanted == "xoxb-" else WHERE_APP
+    where = at.bot if wanted == "xoxb-" else at.app
     return Finding(
         False,
         f"That is {token_kind(token)}, where {_KINDS[wanted]} ({wanted}) is needed.",
@@ -98,38 +91,39 @@ def wrong_kind(token: str, wanted: str) -> Finding | None:
 def check_tokens(tokens: Tokens, settings: SlackSettings) -> list[Finding]:
     """Look at kinds, then ask Slack whether it accepts the tokens and what it has granted."""
     bot, app = tokens.bot.get_secret_value(), tokens.app.get_secret_value() if tokens.app else ""
-    found = [wrong_kind(bot, "xoxb-")]
+    at = places(settings)
+    found = [wrong_kind(bot, "xoxb-", at)]
     if settings.transport == "socket":
-        found.append(wrong_kind(app, "xapp-"))
+        found.append(wrong_kind(app, "xapp-", at))
     elif tokens.signing is None:
         found.append(
             Finding(
                 False,
                 "The http transport needs the signing secret.",
-                "Copy it from Basic Information.",
+                f"{at.signing}.",
                 ends=True,
             )
         )
     if wrong := [finding for finding in found if finding is not None]:
         return wrong
-    granted = [*check_scopes(web_client(bot, settings))]
+    granted = [*check_scopes(web_client(bot, settings), at)]
     if settings.transport == "socket":
-        granted.append(check_app_token(web_client(app, settings)))
+        granted.append(check_app_token(web_client(app, settings), at))
     return granted
 
 
-def check_scopes(client: WebClient) -> Iterable[Finding]:
+def check_scopes(client: WebClient, at: Places) -> Iterable[Finding]:
     """Ask who the bot token belongs to and compare the scopes it was granted with those that are needed."""
     try:
         got = answer(client, "auth.test")
     except WrongTokenKind:
-        yield Finding(False, "Slack says that this is not a bot token.", f"{WHERE_BOT}.", ends=True)
+        yield Finding(False, "Slack says that this is not a bot token.", f"{at.bot}.", ends=True)
         return
     except BadToken:
         yield Finding(
             False,
             "Slack does not accept the bot token.",
-            f"It may have been revoked. {WHERE_BOT}.",
+            f"It may have been revoked. {at.bot}.",
             ends=True,
         )
         return
@@ -144,22 +138,22 @@ def check_scopes(client: WebClient) -> Iterable[Finding]:
     missing = [scope for scope in SCOPES if scope not in granted]
     for scope in missing:
         yield Finding(
-            False, f"The scope {scope} is missing; it is needed to {SCOPES[scope]}.", f"{REINSTALL}."
+            False, f"The scope {scope} is missing; it is needed to {SCOPES[scope]}.", f"{at.reinstall}."
         )
     if not missing:
         yield Finding(True, f"Slack accepts the bot token, and all {len(SCOPES)} scopes are granted.")
 
 
-def check_app_token(client: WebClient) -> Finding:
+def check_app_token(client: WebClient, at: Places) -> Finding:
     """Ask for a Socket Mode address, which the app-level token alone can do; nothing is connected."""
     try:
         call(client, "apps.connections.open")
     except MissingScope:
         purpose = APP_SCOPES["connections:write"]
         sentence = f"The app-level token lacks the scope connections:write; it is needed to {purpose}."
-        return Finding(False, sentence, f"{WHERE_APP}.")
+        return Finding(False, sentence, f"{at.app}.")
     except (BadToken, WrongTokenKind):
-        return Finding(False, "Slack does not accept the app-level token.", f"{WHERE_APP}.", ends=True)
+        return Finding(False, "Slack does not accept the app-level token.", f"{at.app}.", ends=True)
     except SlackRefused as error:
         remedy = "Switch Socket Mode on in the app's settings."
         return Finding(False, f"Socket Mode cannot be opened ({error.refusal}).", remedy)
@@ -170,7 +164,7 @@ def check_app_token(client: WebClient) -> Finding:
     return Finding(True, "Slack accepts the app-level token.")
 
 
-def check_channel(client: WebClient, name: str) -> tuple[Finding, str | None]:
+def check_channel(client: WebClient, name: str, at: Places) -> tuple[Finding, str | None]:
     """Find the channel, or make it; join it where that is possible. Returns the finding and the channel's id."""
     shown = name.removeprefix("#")
     invite = f"In Slack, open #{shown} and type /invite @mayday."
@@ -182,7 +176,7 @@ def check_channel(client: WebClient, name: str) -> tuple[Finding, str | None]:
     except MissingScope as error:
         needed = error.needed.split(",")[0] or "a scope"
         return Finding(
-            False, f"The channel cannot be looked at: the scope {needed} is missing.", f"{REINSTALL}."
+            False, f"The channel cannot be looked at: the scope {needed} is missing.", f"{at.reinstall}."
         ), None
     except SlackFailure as error:
         return Finding(
@@ -223,7 +217,9 @@ def _join(client: WebClient, channel: dict[str, Any], name: str, invite: str) ->
     return Finding(True, f"The bot was not in #{name} and has joined it."), id
 
 
-def find_people(client: WebClient, operators: Iterable[Operator]) -> tuple[list[Finding], dict[str, str]]:
+def find_people(
+    client: WebClient, operators: Iterable[Operator], at: Places
+) -> tuple[list[Finding], dict[str, str]]:
     """Look up the operators that have an e-mail address and no Slack id. Returns findings and operator -> user."""
     found: list[Finding] = []
     people: dict[str, str] = {}
@@ -242,7 +238,7 @@ def find_people(client: WebClient, operators: Iterable[Operator]) -> tuple[list[
         except SlackFailure as error:
             found.append(
                 Finding(
-                    False, f"The operator {operator.id} could not be looked up: {error}.", f"{REINSTALL}."
+                    False, f"The operator {operator.id} could not be looked up: {error}.", f"{at.reinstall}."
                 )
             )
         else:

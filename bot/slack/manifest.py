@@ -16,10 +16,10 @@ SCOPES: dict[str, str] = {
     "channels:read": "find the channel of the cards by its name",
     "chat:write": "post and update cards, and answer the person who asked",
     "commands": "take the slash commands",
-    "groups:history": "the same look for a card where the channel is private",
+    "groups:history": "see whether a card has arrived where the channel is private",
     "groups:read": "find the channel of the cards where it is private",
     "im:write": "answer a person directly where the bot is not in the channel",
-    "users:read": "needed by Slack beside users:read.email",
+    "users:read": "look people up by e-mail, for which Slack wants it beside users:read.email",
     "users:read.email": "find the operators by their e-mail addresses during the set-up",
 }
 """Every bot scope, and what it is for."""

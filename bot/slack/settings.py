@@ -89,6 +89,12 @@ class SlackSettings(BaseModel):
         return self
 
     @property
-    def is_stand_in(self) -> bool:
-        """Whether `base_url` is not Slack's own: the local workspace, or a proxy."""
-        return self.base_url != SLACK_API
+    def is_local(self) -> bool:
+        """Whether the local workspace is spoken to: Slack itself, and what stands for it elsewhere, speak TLS."""
+        return urlsplit(self.base_url).scheme == "http"
+
+    @property
+    def origin(self) -> str:
+        """The address of the server behind `base_url`, without a slash at the end."""
+        parts = urlsplit(self.base_url)
+        return f"{parts.scheme}://{parts.netloc}"

@@ -16,8 +16,6 @@ from rich.text import Text
 from bot.grammar import INCIDENT
 from bot.slack.api import web_client
 from bot.slack.checks import (
-    WHERE_APP,
-    WHERE_BOT,
     Finding,
     Report,
     check_channel,
@@ -26,8 +24,9 @@ from bot.slack.checks import (
     wrong_kind,
 )
 from bot.slack.errors import SlackFailure
-from bot.slack.manifest import NEW_APP, manifest_yaml, new_app_link
+from bot.slack.manifest import manifest_yaml, new_app_link
 from bot.slack.people import keep_people, read_people, with_people
+from bot.slack.places import places
 from bot.slack.roundtrip import RoundTrip, post_only
 from bot.slack.settings import SlackSettings
 from bot.slack.tokens import Tokens, keep_tokens, read_tokens
@@ -65,11 +64,11 @@ class Setup:
         self._console, self._layout, self._settings = console, layout, settings
         self._operators, self._key, self._clock = tuple(operators), key, clock
         self._press_within, self._type_within = press_within, type_within
-        self._report = Report()
+        self._report, self._at = Report(), places(settings)
 
-    def setup(self, prompt: Prompt, web_base_url: str = NEW_APP) -> int:
+    def setup(self, prompt: Prompt) -> int:
         """Take a person from nothing to a first card; returns 0, or 1 where something is still wrong."""
-        self._explain(web_base_url)
+        self._explain()
         tokens = self._ask(prompt)
         if tokens is None:
             return 1
@@ -81,33 +80,39 @@ class Setup:
         """Look at everything again with the tokens that are kept; raises `NoTokens` where there are none."""
         return self._verify(read_tokens(self._layout.tokens, environment))
 
-    def _explain(self, web_base_url: str) -> None:
+    def _explain(self) -> None:
         prefix = self._settings.command_prefix
-        link = new_app_link(prefix) if web_base_url == NEW_APP else web_base_url
+        if self._settings.is_local:
+            self._print(
+                "1. slack.base_url names the local workspace, which has the app already. Open its page:"
+            )
+            self._print(f"   {self._settings.origin}/#A0MAYDAY/settings", style="blue")
+            self._print("2. Choose Mayday and App settings there: it shows the keys that are asked for now.")
+            return
         self._print("1. Make the app. Open this address and press Create; the manifest is filled in:")
-        self._print(f"   {link}", style="blue")
+        self._print(f"   {new_app_link(prefix)}", style="blue")
         self._print("   Or choose From a manifest there, take the YAML tab, and paste this:")
         self._print(manifest_yaml(prefix), style="dim")
         self._print("2. Press Install to Workspace on the app's page.")
 
     def _ask(self, prompt: Prompt) -> Tokens | None:
-        bot = self._token(prompt, "3. Bot token", WHERE_BOT, "xoxb-")
+        bot = self._token(prompt, "3. Bot token", self._at.bot, "xoxb-")
         if bot is None:
             return None
         if self._settings.transport == "http":
             secret = prompt("4. Signing secret (under Basic Information)", secret=True).strip()
             return Tokens(bot=SecretStr(bot), signing=SecretStr(secret)) if secret else None
-        app = self._token(prompt, "4. App-level token", WHERE_APP, "xapp-")
+        app = self._token(prompt, "4. App-level token", self._at.app, "xapp-")
         return Tokens(bot=SecretStr(bot), app=SecretStr(app)) if app else None
 
     def _token(self, prompt: Prompt, name: str, where: str, wanted: str) -> str | None:
         self._print(f"{name}. {where}.")
         for _ in range(TRIES):
             token = prompt(name.split(". ")[1], secret=True).strip()
-            wrong = wrong_kind(token, wanted)
+            wrong = wrong_kind(token, wanted, self._at)
             if wrong is None:
                 return token
-            self._console.print(_line(wrong))
+            self._console.print(_line(wrong), soft_wrap=True)
         self._say(Finding(False, f"No usable token after {TRIES} tries.", "Run `mayday slack setup` again."))
         return None
 
@@ -117,12 +122,12 @@ class Setup:
         if any(finding.ends for finding in self._report.findings):
             return 1
         client = web_client(tokens.bot.get_secret_value(), self._settings)
-        finding, channel = check_channel(client, self._settings.channel)
+        finding, channel = check_channel(client, self._settings.channel, self._at)
         self._say(finding)
         known = with_people(self._operators, read_people(self._layout.root))
-        found, people = find_people(client, known)
-        if people:
-            keep_people(self._layout.root, read_people(self._layout.root) | people)
+        found, people = find_people(client, known, self._at)
+        if people:  # a check whose tokens come from the environment may be the first to keep anything here
+            keep_people(self._layout.prepare().root, read_people(self._layout.root) | people)
         for each in found:
             self._say(each)
         if channel is not None and self._report.good:
@@ -152,7 +157,7 @@ class Setup:
             self._print(f"A test card stands in #{name}. Press its button (within {self._press_within:g} s).")
             if not trip.came_back(channel, ts, self._press_within):
                 sentence = "The button did not come back."
-                remedy = "Switch on Socket Mode and Interactivity in the app's settings, then run `mayday slack check`."
+                remedy = f"{self._at.switches}, then run `mayday slack check`."
                 self._say(Finding(False, sentence, remedy))
                 return
             self._say(Finding(True, "The button came back."))
@@ -177,7 +182,7 @@ class Setup:
 
     def _say(self, finding: Finding) -> None:
         self._report.findings.append(finding)
-        self._console.print(_line(finding))
+        self._console.print(_line(finding), soft_wrap=True)
 
     def _print(self, text: str, style: str = "") -> None:
         self._console.print(Text(text, style=style), soft_wrap=True)
@@ -200,7 +205,6 @@ def run_setup(
     key: bytes,
     clock: Clock,
     *,
-    web_base_url: str = NEW_APP,
     press_within: float = PRESS_WITHIN,
     type_within: float = TYPE_WITHIN,
 ) -> int:
@@ -208,7 +212,7 @@ def run_setup(
     made = Setup(
         console, layout, settings, operators, key, clock, press_within=press_within, type_within=type_within
     )
-    return _safely(console, lambda: made.setup(prompt, web_base_url))
+    return _safely(console, lambda: made.setup(prompt))
 
 
 def run_check(
@@ -234,5 +238,5 @@ def _safely(console: Console, body: Callable[[], int]) -> int:
     try:
         return body()
     except MaydayError as error:
-        console.print(_line(Finding(False, error.detail + ".", error.hint)))
+        console.print(_line(Finding(False, error.detail + ".", error.hint)), soft_wrap=True)
         return 1

@@ -115,6 +115,10 @@ class WorkspaceClient:
         view: Json | None = self._get("/_page/home", user=user, app=app)["view"]
         return view
 
+    def app(self, app: str = "") -> Json:
+        """The settings of an app: its tokens, scopes, channels and commands; without an id those of the first."""
+        return self._get("/_page/app", app=app)
+
     # waiting
 
     def wait_for(
@@ -220,7 +224,7 @@ class WorkspaceClient:
         self._post("/_control/membership", {"channel": channel, "user": user, "member": member})
 
     def reserve_command(self, command: str, owner: str = "Another app") -> None:
-        """Let a slash command belong to another app."""
+        """Let a slash command belong to another app; with an empty `owner` it is given back."""
         self._post("/_control/commands", {"command": command, "owner": owner})
 
     def set_clock(self, offset_seconds: float) -> None:

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute
 
 from bot.workspace import manifest as manifests
+from bot.workspace.app_settings import MANIFEST_LENGTH, read_manifest
 from bot.workspace.core import Workspace
 from bot.workspace.errors import WorkspaceRefused
 from bot.workspace.faults import Fault
@@ -46,6 +47,7 @@ class AppLever(Body):
     events: list[str] | None = None
     installed: bool | None = None
     manifest: Json | None = None
+    manifest_text: str | None = Field(default=None, max_length=MANIFEST_LENGTH)
 
 
 class Membership(Body):
@@ -55,6 +57,8 @@ class Membership(Body):
 
 
 class Reserve(Body):
+    """Give a command to another app; without an owner it is given back."""
+
     command: str = Field(pattern=r"^/[a-z0-9_-]{1,31}$")
     owner: str = Field(default="Another app", max_length=80)
 
@@ -141,10 +145,11 @@ class Control:
 
     def _app(self, body: AppLever) -> Json:
         app = self._find(body.app)
-        if body.manifest is not None:
-            if found := manifests.faults(body.manifest, self._ws.state.command_owner, app.id):
+        manifest = body.manifest if body.manifest_text is None else read_manifest(body.manifest_text)
+        if manifest is not None:
+            if found := manifests.faults(manifest, self._ws.state.command_owner, app.id):
                 raise WorkspaceRefused("the manifest is refused: " + "; ".join(manifests.as_messages(found)))
-            manifests.install(app, body.manifest)
+            manifests.install(app, manifest)
         if body.scopes is not None:
             app.scopes = set(body.scopes)
         app.scopes -= set(body.remove_scopes)
@@ -171,13 +176,15 @@ class Control:
             raise WorkspaceRefused("there is no such channel or member", hint="Use ids or names")
         if body.member == (person.id in channel.members):
             return {"ok": True}
-        change = channel.members.append if body.member else channel.members.remove
-        change(person.id)
-        self._ws.state.tell(Change("member_joined" if body.member else "member_left", channel.id, person.id))
+        self._ws.state.set_member(channel, person.id, member=body.member)
         return {"ok": True}
 
     def _reserve(self, body: Reserve) -> Json:
-        self._ws.state.reserved_commands[body.command] = body.owner
+        if body.owner:
+            self._ws.state.reserved_commands[body.command] = body.owner
+        else:
+            self._ws.state.reserved_commands.pop(body.command, None)
+        self._ws.state.tell(Change("app"))
         return {"ok": True}
 
     def _channel(self, body: NewChannel) -> Json:

@@ -21,6 +21,7 @@ CHANNELS = (
     ("C0AUDIT", "mayday-audit", "What Mayday decided and did"),
 )
 APP_ID, BOT_USER = "A0MAYDAY", "U0MAYDAY"
+APP_SCOPES = frozenset({"connections:write"})
 
 BOT_SCOPES = frozenset(
     {
@@ -82,7 +83,7 @@ def new_app(state: State, app_id: str, name: str, bot_user: str = "", keys: Cred
         signing_secret=keys.signing_secret,
         verification_token=state.mint_key(24),
         scopes=set(BOT_SCOPES),
-        app_scopes={"connections:write"},
+        app_scopes=set(APP_SCOPES),
         events={"app_home_opened"},
     )
     state.apps[app.id] = app

@@ -21,6 +21,7 @@ from bot.workspace.typed import command_text, message_text
 
 SLACKBOT = "USLACKBOT"
 TROUBLE = "We had some trouble connecting. Try again?"
+MEMBERSHIP = ("/invite", "/remove")  # commands of the workspace itself
 
 
 class Interactions:
@@ -96,6 +97,8 @@ class Interactions:
 
     async def _command(self, person: Person, channel: Channel, text: str) -> Json:
         word, _, rest = text.partition(" ")
+        if word in MEMBERSHIP:
+            return self._membership(person, channel, word, rest.strip())
         owner = self._state.command_owner(word)
         app = self._state.apps.get(owner)
         if app is None or "commands" not in app.scopes:
@@ -111,6 +114,21 @@ class Interactions:
         body = payloads.slash(app, person, channel, word, words, link, trigger.id)
         ack = await self._deliveries.deliver(app, "slash_commands", body)
         return self._answered(person, channel, app, word, ack)
+
+    def _membership(self, person: Person, channel: Channel, word: str, whom: str) -> Json:
+        """`/invite @name` and `/remove @name`: who is in the channel this is typed in."""
+        other, inside = self._state.find_person(whom) if whom else None, word == "/invite"
+        if other is None or channel.kind == "im" or person.id not in channel.members:
+            self._notice(person, channel, f"Type `{word} @name` in a channel that you are in.")
+            return {"ok": False, "error": "user_not_found"}
+        if inside == (other.id in channel.members):
+            state = "already" if inside else "not"
+            self._notice(person, channel, f"<@{other.id}> is {state} in this channel.")
+            return {"ok": True, "ts": ""}
+        self._state.set_member(channel, other.id, member=inside)
+        done = "was added to" if inside else "was removed from"
+        self._notice(person, channel, f"<@{other.id}> {done} this channel.")
+        return {"ok": True, "ts": ""}
 
     def _answered(self, person: Person, channel: Channel, app: App, word: str, ack: Ack) -> Json:
         error, message = ack.reason, None

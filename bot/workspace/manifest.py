@@ -56,14 +56,15 @@ def faults(manifest: Json, owner_of: Callable[[str], str], app_id: str = "") -> 
         for key in ("name", "callback_id", "description", "type"):
             if not shortcut.get(key):
                 say(f"missing required field: {key}", f"/features/shortcuts/{index}")
-    if commands and "commands" not in _scopes(manifest):
+    if commands and "commands" not in scopes(manifest):
         say("slash commands need the scope commands", "/oauth_config/scopes/bot")
     return found
 
 
-def _scopes(manifest: Json) -> set[str]:
-    scopes = _get(manifest, "oauth_config", "scopes", "bot")
-    return {str(scope) for scope in scopes} if isinstance(scopes, list) else set()
+def scopes(manifest: Json) -> set[str]:
+    """The scopes that the bot asks for."""
+    found = _get(manifest, "oauth_config", "scopes", "bot")
+    return {str(scope) for scope in found} if isinstance(found, list) else set()
 
 
 def as_messages(found: list[Json]) -> tuple[str, ...]:
@@ -74,7 +75,7 @@ def install(app: App, manifest: Json) -> None:
     """Make an app what its manifest says. The manifest has no faults."""
     app.manifest = manifest
     app.name = str(_get(manifest, "display_information", "name"))
-    app.scopes = _scopes(manifest)
+    app.scopes = scopes(manifest)
     app.commands = {
         each["command"]: Command(
             each["command"],

@@ -8,6 +8,7 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.routing import BaseRoute
 
+from bot.workspace.app_settings import settings_of
 from bot.workspace.core import Workspace
 from bot.workspace.errors import WorkspaceRefused
 from bot.workspace.http_json import Body, get, post
@@ -125,6 +126,7 @@ class PageApi:
             get("/_page/messages", self._messages),
             get("/_page/view", self._view),
             get("/_page/home", self._home),
+            get("/_page/app", self._app),
             get("/_page/record", self._record),
             get("/_page/changes", self._changes),
             post("/_page/say", Say, lambda body: do.say(**dict(body))),
@@ -210,6 +212,14 @@ class PageApi:
         view = state.homes.get((request.query_params.get("app", ""), self._user(request)))
         body = view.to_wire(TEAM_ID, state.apps[view.app_id].bot_id) if view else None
         return {"view": body, "version": self._ws.live.version}
+
+    def _app(self, request: Request) -> Json:
+        """The settings of an app, with its keys; without `app` those of the first."""
+        state = self._ws.state
+        app = state.apps.get(request.query_params.get("app", "") or self._ws.app.id)
+        if app is None:
+            raise WorkspaceRefused("there is no such app", hint="GET /_page/state lists them")
+        return settings_of(state, app, self._ws.base_url)
 
     def _record(self, request: Request) -> Json:
         """The recorder's entries: `after` a number, of one `kind`, with one `name`."""

@@ -133,6 +133,12 @@ class State:
         self.channels[channel.id] = channel
         return channel
 
+    def set_member(self, channel: Channel, user: str, *, member: bool) -> None:
+        """Put somebody into a channel or take them out, and tell of it."""
+        change = channel.members.append if member else channel.members.remove
+        change(user)
+        self.tell(Change("member_joined" if member else "member_left", channel.id, user))
+
     def direct_channel(self, one: str, other: str) -> Channel:
         """The direct conversation of two members, made when it is first needed."""
         for channel in self.channels.values():

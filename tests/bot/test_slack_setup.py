@@ -111,13 +111,23 @@ def person(workspace: RunningWorkspace) -> Iterator[Callable[..., None]]:
 def test_from_nothing_to_a_first_card(dialog: Dialog, person: Callable[..., None]) -> None:
     person()
     assert dialog.run() == 0, dialog.text
-    assert "api.slack.com/apps?new_app=1&manifest_yaml=" in dialog.text
+    assert f"{dialog.workspace.url}/#A0MAYDAY/settings" in dialog.text
+    assert "api.slack.com" not in dialog.text
     assert "The button came back." in dialog.text
     assert "/incident reaches Mayday" in dialog.text
     kept = read_tokens(dialog.layout.tokens, {})
     assert kept.bot.get_secret_value() == dialog.workspace.keys.bot_token
     assert stat.S_IMODE(dialog.layout.tokens.stat().st_mode) == 0o600
     assert read_people(dialog.layout.root) == {"compliance": "U0COMPLIANCE"}
+
+
+def test_for_slack_itself_the_address_with_the_manifest_is_printed(dialog: Dialog) -> None:
+    dialog.answers = ["", "", ""]
+    assert dialog.run(base_url="https://slack.com/api/", command_prefix="md-") == 1
+    assert "command: /md-incident" in dialog.text
+    assert "api.slack.com/apps?new_app=1&manifest_yaml=" in dialog.text
+    assert "OAuth & Permissions" in dialog.text
+    assert "App settings" not in dialog.text
 
 
 def test_tokens_are_asked_for_without_echo_and_never_printed(
@@ -216,13 +226,13 @@ def test_a_prefix_is_in_the_manifest_and_its_command_is_heard(
     dialog.workspace.client.change_app(manifest=manifest("md-"))
     person(types="/md-incident help")
     assert dialog.run(command_prefix="md-") == 0, dialog.text
-    assert "command: /md-incident" in dialog.text
+    assert "Now type /md-incident help in #incidents" in dialog.text
 
 
 def test_a_button_that_does_not_come_back_is_named(dialog: Dialog) -> None:
     assert dialog.run(press_within=0.3) == 1
     assert "The button did not come back." in dialog.text
-    assert "Switch on Socket Mode and Interactivity" in dialog.text
+    assert "whether the app is installed, then run `mayday slack check`" in dialog.text
 
 
 def test_an_operator_whom_slack_does_not_know_is_named_by_id_alone(dialog: Dialog) -> None:

@@ -8,6 +8,7 @@ import { MessageList } from "./messages.js";
 import { dropModal, syncModal } from "./modal.js";
 import { avatar } from "./people.js";
 import { viewPlace } from "./places.js";
+import { drawSettings, unsaved } from "./settings.js";
 import { drawSidebar } from "./sidebar.js";
 import { InspectorPane, ThreadPane } from "./side.js";
 import { channelName, dropMessage, isReply, loadMessages, loadState, person, personas, putMessage, store, topLevel } from "./store.js";
@@ -82,15 +83,44 @@ function drawMessages(options = {}) {
   if (options.fresh && !stayed) jump.hidden = false;
 }
 
+/** The two faces of an app: what it shows, and how it is set up. */
+function appTabs(app) {
+  const tab = (name, label) => h("button", { type: "button", "data-action": `tab ${name}`, "aria-current": (store.place.tab ?? "home") === name ? "page" : null, on: { click: () => go({ kind: "home", id: app.id, tab: name }) } }, label);
+  return h("nav", { class: "tabs", "aria-label": app.name }, tab("home", "Home"), tab("settings", "App settings"));
+}
+
+let drawn = { node: null, as: "" };
+
+/** Draw the settings of an app, unless they stand there as they are: what is being clicked must not be replaced. */
+async function drawAppSettings() {
+  const app = store.apps.find((each) => each.id === store.place.id);
+  if (!app) return;
+  const settings = await get("app", { app: app.id });
+  if (store.place.tab !== "settings" || store.place.id !== app.id) return;
+  const as = JSON.stringify(settings);
+  if (drawn.node?.isConnected && drawn.as === as) return;
+  drawn = { node: drawSettings(settings, drawAppSettings), as };
+  const focus = main.contains(document.activeElement) ? document.activeElement.dataset.action : null;
+  const scroll = main.querySelector(".home")?.scrollTop ?? 0;
+  const typed = unsaved(main);
+  main.replaceChildren(h("header", { class: "head" }, h("h2", {}, avatar(app.bot_user, "small"), app.name), h("span", { class: "topic" }, "How the app is set up"), inspectorButton()),
+    appTabs(app), h("div", { class: "home", tabindex: "0", role: "region", "aria-label": `Settings of ${app.name}` }, drawn.node));
+  if (typed !== null) main.querySelector(".manifest").value = typed;
+  main.querySelector(".home").scrollTop = scroll;
+  document.title = `${app.name} settings · ${store.team.name}`;
+  if (focus) main.querySelector(`[data-action="${CSS.escape(focus)}"]`)?.focus();
+}
+
 async function drawHome() {
+  if (store.place.tab === "settings") return drawAppSettings();
   const app = store.apps.find((each) => each.id === store.place.id);
   if (!app) return;
   const { view } = await get("home", { app: app.id, user: store.me });
-  if (store.place.kind !== "home" || store.place.id !== app.id) return;
+  if (store.place.kind !== "home" || store.place.id !== app.id || store.place.tab === "settings") return;
   const focus = main.contains(document.activeElement) ? document.activeElement.dataset.action : null;
   const content = view ? drawBlocks(view.blocks, viewPlace(view)) : h("div", { class: "empty" }, avatar(app.bot_user), h("h3", {}, `${app.name} has no Home yet`), h("p", {}, "It appears here as soon as the app publishes one for this person."));
   main.replaceChildren(h("header", { class: "head" }, h("h2", {}, avatar(app.bot_user, "small"), app.name), h("span", { class: "topic" }, `Home of ${person(store.me).real_name}`), inspectorButton()),
-    h("div", { class: "home", tabindex: "0", role: "region", "aria-label": `Home of ${app.name}` }, content));
+    appTabs(app), h("div", { class: "home", tabindex: "0", role: "region", "aria-label": `Home of ${app.name}` }, content));
   document.title = `${app.name} · ${store.team.name}`;
   if (focus) main.querySelector(`[data-action="${CSS.escape(focus)}"]`)?.focus();
 }
@@ -109,8 +139,9 @@ async function go(place, ts = "") {
   store.place = place;
   store.unread.delete(place.id);
   if (store.thread && store.thread.channel !== place.id) closeSide();
-  history.replaceState(null, "", `#${place.id}`);
+  history.replaceState(null, "", place.tab === "settings" ? `#${place.id}/settings` : `#${place.id}`);
   drawAside();
+  if (place.tab === "settings") return drawAppSettings();
   if (place.kind === "home") {
     await post("open-home", { user: store.me, app: place.id });
     return drawHome();
@@ -201,11 +232,15 @@ const REACT = {
   message: onMessage, message_changed: onMessage, message_deleted: onMessage,
   reaction_added: onMessage, reaction_removed: onMessage,
   view: () => syncModal(),
-  home: () => { if (store.place.kind === "home") drawHome(); },
+  home: () => { if (store.place.kind === "home" && store.place.tab !== "settings") drawHome(); },
   record: (change) => { if (store.inspector) inspector.add(change.entry); },
-  app: refreshPlaces,
+  async app() {
+    await refreshPlaces();
+    if (store.place.tab === "settings") await drawAppSettings();
+  },
   async channel(change) {
     await refreshPlaces();
+    if (store.place.tab === "settings") await drawAppSettings();
     if (store.place.kind === "channel" && store.place.id === change.channel) drawChannel();
   },
   async member_joined(change) { await REACT.channel(change); },
@@ -257,7 +292,7 @@ function wanted() {
   const [id, mark] = location.hash.slice(1).split("/");
   const ts = /^p\d{7,}$/.test(mark ?? "") ? `${mark.slice(1, -6)}.${mark.slice(-6)}` : "";
   if (store.channels.has(id)) return { place: { kind: "channel", id }, ts };
-  if (store.apps.some((app) => app.id === id)) return { place: { kind: "home", id }, ts: "" };
+  if (store.apps.some((app) => app.id === id)) return { place: { kind: "home", id, tab: mark === "settings" ? "settings" : "home" }, ts: "" };
   return { place: { kind: "channel", id: store.channels.keys().next().value }, ts: "" };
 }
 
