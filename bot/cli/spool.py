@@ -20,22 +20,41 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help="Look into th
 
 
 @app.command()
-def info(as_json: JsonOption = False, config: ConfigOption = None, state: StateOption = None) -> None:
+def info(
+    as_json: JsonOption = False,
+    verify: Annotated[
+        bool,
+        typer.Option("--verify", help="Read every frame and say what is damaged; exit code 1 if anything is"),
+    ] = False,
+    config: ConfigOption = None,
+    state: StateOption = None,
+) -> None:
     """Show segments, offsets, duplicates, damage and quarantine."""
     from storage.seal import KeyRing
     from stream.spool import spool_info
 
     layout = state_layout(config, state)
-    found = to_jsonable_python(spool_info(layout.spool, KeyRing.load(layout, create=False)))
+    seen = spool_info(layout.spool, KeyRing.load(layout, create=False), verify=verify)
+    found = to_jsonable_python(seen)
     if as_json:
         print(json.dumps(found))
-        return
-    table = Table("what", "value", box=None, pad_edge=False, header_style="bold")
-    for name, value in found.items():
-        table.add_row(
-            name.replace("_", " "), json.dumps(value) if isinstance(value, list | dict) else str(value)
-        )
-    console().print(table)
+    else:
+        table = Table("what", "value", box=None, pad_edge=False, header_style="bold")
+        for name, value in found.items():
+            table.add_row(
+                name.replace("_", " "), json.dumps(value) if isinstance(value, list | dict) else str(value)
+            )
+        out = console()
+        out.print(table)
+        if verify and not seen.damage:
+            out.print(f"Every frame was read: {seen.blocks:,} blocks, nothing is damaged.", soft_wrap=True)
+        for each in seen.damage or ():
+            out.print(
+                f"Segment {each.segment}, byte {each.offset:,}: {each.length:,} bytes: {each.reason}.",
+                soft_wrap=True,
+            )
+    if seen.damage:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import typer
+from rich.console import Console
 from rich.table import Table
 
 from bot.cli.common import ConfigOption, JsonOption, StateOption, console, setting
@@ -14,13 +16,21 @@ from storage.client import StoreClient
 from storage.errors import StoreUnavailable
 from storage.layout import Layout
 
+if TYPE_CHECKING:
+    from bot.agents import AgentRow
+
 PROCESSES = ("receive", "stream", "command")
 FILES = {"receive": "receiver.json", "stream": "stream.json"}
 
 
 def status(as_json: JsonOption = False, config: ConfigOption = None, state: StateOption = None) -> None:
     """Say what runs, how far behind it is and which incidents are open; exit code 1 while something is down."""
-    found = gather(setting(config, state).layout)
+    from bot.agents import agents
+
+    known = setting(config, state)
+    found = gather(known.layout)
+    heard = agents(known.config, known.layout)
+    found["agents"] = [row.model_dump(mode="json") for row in heard]
     if as_json:
         print(json.dumps(found))
     else:
@@ -39,8 +49,25 @@ def status(as_json: JsonOption = False, config: ConfigOption = None, state: Stat
             if found["open_incidents"] is not None
             else "open incidents: unknown"
         )
+        show_agents(console(), heard)
     if not all(each["up"] for each in found["processes"].values()):
         raise typer.Exit(1)
+
+
+def show_agents(out: Console, heard: Sequence[AgentRow]) -> None:
+    """Print the agents that the receiver has heard since its start, and say of each that has gone quiet how unusual that is."""
+    from bot.agents import since, span
+
+    if not heard:
+        return
+    table = Table(
+        "agent", "last message", "messages", "bytes", "", box=None, pad_edge=False, header_style="bold"
+    )
+    for row in heard:
+        word = f"GONE QUIET (usually every {span(max(1.0, row.usual_s))})" if row.gone_quiet else ""
+        table.add_row(row.agent, since(row.last_at, row.quiet_s), f"{row.messages:,}", f"{row.bytes:,}", word)
+    out.print()
+    out.print(table)
 
 
 def gather(layout: Layout) -> dict[str, Any]:
