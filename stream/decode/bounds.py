@@ -19,7 +19,7 @@ def count_values(batch: list[Any], limits: DecodeLimits, *, above: int = 0) -> i
     level = [value for value in batch if type(value) is dict or type(value) is list]
     while level:
         depth += 1
-        total += sum(map(len, level))
+        total += len(level) + sum(map(len, level))  # an empty map is a value too
         if depth > limits.depth + above:
             raise Undecodable("too_deep")
         if total > limits.values:
@@ -31,6 +31,18 @@ def count_values(batch: list[Any], limits: DecodeLimits, *, above: int = 0) -> i
             if type(value) is dict or type(value) is list
         ]
     return total
+
+
+def check_marks(body: bytes, marks: bytes, limits: DecodeLimits) -> None:
+    """Refuse a body that may unfold to more values than allowed, by the bytes of it that could each begin one.
+
+    One pass over the bytes, before anything is made of them; `marks` are those bytes, more rather than fewer. A body
+    that is too short to hold so many values is not looked at. Raises `Undecodable`: `too_many_values`.
+
+    >>> check_marks(b"[{},{}]", b"[{,", DecodeLimits())
+    """
+    if len(body) > limits.values and len(body) - len(body.translate(None, marks)) > limits.values:
+        raise Undecodable("too_many_values")
 
 
 def truncated(record: dict[str, Any], limit: int) -> dict[str, Any]:

@@ -11,17 +11,19 @@ from typing import Any
 
 import orjson
 
-from stream.decode.bounds import count_values, truncated
+from stream.decode.bounds import check_marks, count_values, truncated
 from stream.decode.limits import DecodeLimits
 from stream.decode.record import RECEIVE_TIME, TRUNCATED, LogRecord, Undecodable
 from stream.decode.times import record_time
 
 _BLANK = " \t\r\n"
+_MARKS = b"[{,\n"  # every value but the first stands behind one of these, or behind another value (`_concatenated`)
 
 
 def decode_json(body: bytes, limits: DecodeLimits, received: tuple[int, int]) -> tuple[list[LogRecord], bool]:
     """Decode a JSON body; returns the records and whether every part of it could be used."""
-    values, whole = _values(body.strip())
+    check_marks(body, _MARKS, limits)
+    values, whole = _values(body.strip(), limits.values)
     count_values(values, limits)
     out = []
     for value in values:
@@ -44,7 +46,7 @@ def json_record(value: dict[str, Any], received: tuple[int, int]) -> LogRecord:
     return LogRecord(*found, {}, None, value)
 
 
-def _values(body: bytes) -> tuple[list[Any], bool]:
+def _values(body: bytes, most: int) -> tuple[list[Any], bool]:
     if not body:
         return [], True
     if body.startswith(b"["):
@@ -59,7 +61,7 @@ def _values(body: bytes) -> tuple[list[Any], bool]:
         joined = None
     if joined is not None and len(joined) == len(lines):
         return joined, True
-    return _concatenated(body) or _line_by_line(lines)
+    return _concatenated(body, most) or _line_by_line(lines)
 
 
 def _loads(text: bytes) -> Any:
@@ -75,7 +77,7 @@ def _loads(text: bytes) -> Any:
         raise Undecodable("too_deep") from None
 
 
-def _concatenated(body: bytes) -> tuple[list[Any], bool] | None:
+def _concatenated(body: bytes, most: int) -> tuple[list[Any], bool] | None:
     """Decode values that follow each other with or without white space; None when one of them is no JSON."""
     text, at, out = body.decode("utf-8", "surrogateescape"), 0, []
     scan = json.JSONDecoder().raw_decode
@@ -83,6 +85,8 @@ def _concatenated(body: bytes) -> tuple[list[Any], bool] | None:
         while at < len(text):
             value, at = scan(text, at)
             out.append(value)
+            if len(out) > most:
+                raise Undecodable("too_many_values")
             while at < len(text) and text[at] in _BLANK:
                 at += 1
     except ValueError:

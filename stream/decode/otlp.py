@@ -15,13 +15,18 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord as OtlpRecord
 
-from stream.decode.bounds import count_values, truncated
+from stream.decode.bounds import check_marks, count_values, truncated
 from stream.decode.limits import DecodeLimits
 from stream.decode.record import RECEIVE_TIME, TRUNCATED, LogRecord, Undecodable
+
+# The tags of all fields that hold messages, also as two bytes: protobuf reads a number with needless zeros.
+_TAGS = (0x0A, 0x12, 0x1A, 0x2A, 0x32, 0x3A)
+_MARKS = bytes((*_TAGS, *(0x80 | tag for tag in _TAGS)))
 
 
 def decode_otlp(body: bytes, limits: DecodeLimits, received: tuple[int, int]) -> list[LogRecord]:
     """Decode one request; record times are `time_unix_nano`, else the observed time, else `received`."""
+    check_marks(body, _MARKS, limits)
     try:
         request = ExportLogsServiceRequest.FromString(body)
         out = []

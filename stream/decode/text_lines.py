@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from stream.decode.bounds import truncated
+from stream.decode.bounds import check_marks, truncated
 from stream.decode.limits import DecodeLimits
 from stream.decode.record import RECEIVE_TIME, TRUNCATED, LogRecord
 from stream.decode.times import record_time
@@ -67,7 +67,11 @@ _HEAD = 160  # a time further right than this is part of the message
 
 
 def decode_text(raw: bytes, limits: DecodeLimits, received: tuple[int, int]) -> tuple[list[LogRecord], bool]:
-    """Decode lines of text; no line is left out, so the second value is always True."""
+    """Decode lines of text; no line is left out, so the second value is always True.
+
+    Raises `Undecodable`: `too_many_values`.
+    """
+    check_marks(raw, b"\n", limits)
     return read_lines(raw.split(b"\n"), limits, received)[0], True
 
 
