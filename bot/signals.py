@@ -1,4 +1,6 @@
-"""How a process learns that it shall end: SIGTERM and SIGINT set an event, however often and whenever they come.
+"""How a process learns that it shall end: SIGTERM, SIGINT and SIGHUP set an event, however often and whenever they come.
+
+SIGHUP is what a terminal sends that is closed. Whoever has it ignored, as `nohup` does, keeps it ignored.
 
 Python runs a handler between two steps of the main thread: perhaps in the middle of `Event.wait`, perhaps in the
 middle of the same handler, because a terminal sends a key twice and the kernel tells of a parent's death once per
@@ -14,7 +16,7 @@ import threading
 
 
 def stop_event() -> threading.Event:
-    """Return an event that SIGTERM and SIGINT set, so that a process ends by finishing what it holds.
+    """Return an event that SIGTERM, SIGINT and SIGHUP set, so that a process ends by finishing what it holds.
 
     Call it once, in the main thread.
     """
@@ -26,6 +28,9 @@ def stop_event() -> threading.Event:
         stop.set()
 
     threading.Thread(target=wait_for_one, name="signals", daemon=True).start()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    wanted = [signal.SIGTERM, signal.SIGINT]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        wanted.append(signal.SIGHUP)
+    for number in wanted:
         signal.signal(number, lambda number, _frame: received.put(number))
     return stop

@@ -34,3 +34,12 @@ def test_a_storm_of_signals_ends_a_process_that_waits_all_the_time() -> None:
             process.terminate()
         assert process.stdout.read() == "ended\n"
         assert process.returncode in (0, -15)  # at the very end Python has given its handlers back
+
+
+@pytest.mark.parametrize(
+    ("before", "ends"), [("", "True\n"), ("signal.signal(1, signal.SIG_IGN); ", "False\n")]
+)
+def test_a_closed_terminal_ends_a_process_in_order_unless_it_is_to_outlive_it(before: str, ends: str) -> None:
+    code = f"import signal; {before}{STOP}signal.raise_signal(signal.SIGHUP); print(stop.wait(2))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stdout, done.stderr) == (0, ends, "")
