@@ -23,5 +23,5 @@ def clear(layout: Layout) -> None:
                 hint="End it, or give `--state` another one",
             )
         shutil.rmtree(layout.root)
-    layout.root.mkdir(parents=True, exist_ok=True)
+    layout.prepare()
     (layout.root / MARKER).touch()

@@ -72,6 +72,52 @@ def check_keys(at: Circumstances) -> Iterator[Finding]:
             yield Finding("keys", State.WRONG, f"{path.name} can be read by others", f"chmod go-rwx {path}")
 
 
+def check_store(at: Circumstances) -> Iterator[Finding]:
+    """The database is there if there ever was one, and the key that signs the audit chain can be read."""
+    from storage import audit_key
+    from storage.predecessor import missing, set_aside
+
+    if (loss := missing(at.layout)) is not None:
+        yield Finding("store", State.WRONG, loss.detail, loss.hint)
+    elif at.layout.database.exists():
+        yield Finding("store", State.GOOD, "the database is there")
+    try:
+        audit_key.check(at.layout)
+    except MaydayError as error:
+        yield Finding("store", State.WRONG, error.detail, error.hint)
+    for place in set_aside(at.layout):
+        yield Finding(
+            "store",
+            State.LOOK,
+            f"a new database took the place of one that was lost; what was left of it is in {place.name}",
+            f"`mayday audit verify` tells more; when nobody needs it any more: rm -r {place}",
+        )
+
+
+def check_processes(at: Circumstances) -> Iterator[Finding]:
+    """What runs is well, and where something runs everything does."""
+    from bot.cli.status import PROCESSES, gather
+
+    found = gather(at.layout)["processes"]
+    up = [name for name in PROCESSES if found[name]["up"]]
+    if not up and not any(found[name]["trouble"] for name in PROCESSES):
+        if any(at.layout.run.glob("*.json")):
+            yield Finding("processes", State.WRONG, "nothing of Mayday runs", "Start it with `mayday up`")
+        return
+    for name in PROCESSES:
+        trouble = found[name]["trouble"]
+        if trouble:
+            yield Finding(
+                "processes", State.WRONG, f"{name}: {trouble}", f"See log/{name}.log and log/{name}.out"
+            )
+        elif name not in up:
+            yield Finding(
+                "processes", State.WRONG, f"{name} is down", f"Start it with `mayday up` or `mayday {name}`"
+            )
+        else:
+            yield Finding("processes", State.GOOD, f"{name} is up")
+
+
 def check_people(at: Circumstances) -> Iterator[Finding]:
     """Somebody may act, at the terminal and in Slack."""
     people = at.config.operators
@@ -95,10 +141,13 @@ def check_people(at: Circumstances) -> Iterator[Finding]:
 
 def check_ports(at: Circumstances) -> Iterator[Finding]:
     """Every configured listener is ours already, or its address is free."""
+    from bot.readiness import read_status
     from bot.supervisor import running
 
-    if "receive" in running(at.layout):
-        yield Finding("ports", State.GOOD, "the receiver is running")
+    pid = running(at.layout).get("receive")
+    receiver = read_status(at.layout, "receive")
+    if pid is not None and receiver.get("pid") == pid and receiver.get("state") == "receiving":
+        yield Finding("ports", State.GOOD, "the receiver listens on them")
         return
     for name in LISTENERS:
         text = getattr(at.config.receive, name)
@@ -225,7 +274,7 @@ def check_dumps(_at: Circumstances) -> Iterator[Finding]:
 
 
 CHECKS: tuple[Callable[[Circumstances], Iterator[Finding]], ...] = (
-    check_keys, check_people, check_ports, check_slack, check_disk, check_clock, check_packages, check_dumps,
+    check_keys, check_store, check_processes, check_people, check_ports, check_slack, check_disk, check_clock, check_packages, check_dumps,
 )  # fmt: skip
 
 

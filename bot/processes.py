@@ -5,12 +5,13 @@ Every process forbids core dumps, logs through the safe formatter to `log/NAME.l
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import threading
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from bot.config import Config
 from models.clock import Clock
@@ -18,8 +19,7 @@ from models.sanitizer.gate import Gate
 from models.sanitizer.guard import forbid_core_dumps, log_to
 from models.sanitizer.vocabulary import Vocabulary
 from storage.layout import Layout
-from storage.seal import KeyRing
-from storage.settings import StorageSettings
+from storage.seal import VARIABLE, KeyRing, new_data_key
 
 if TYPE_CHECKING:
     from command_center.access.operators import Directory
@@ -27,9 +27,15 @@ if TYPE_CHECKING:
     from command_center.webhook import WebhookServer
 
 
-def make_gate(config: Config, layout: Layout) -> Gate:
-    """Return the gate of this deployment: the base vocabulary, its approved words and the names it configures."""
-    ring = KeyRing.load(layout, create=True)
+LOG = logging.getLogger(__name__)
+
+
+def make_gate(config: Config, layout: Layout, ring: KeyRing | None = None) -> Gate:
+    """Return the gate of this deployment: the base vocabulary, its approved words and the names it configures.
+
+    Without `ring` the key of the state is used, made if there is none.
+    """
+    ring = KeyRing.load(layout, create=True) if ring is None else ring
     names = {
         *config.services,
         *config.center.critical_services,
@@ -39,6 +45,27 @@ def make_gate(config: Config, layout: Layout) -> Gate:
         names |= {caller, *callees}
     vocabulary = Vocabulary.base().with_words(config.words)
     return Gate(vocabulary, names=names, key=ring.secret("names"))
+
+
+def passing_ring(layout: Layout) -> KeyRing:
+    """Return the keys for a command that only asks: where there are none yet, none are made for it.
+
+    Keys of the moment take their place. Nothing that was made with them is kept, for nobody runs who could.
+    """
+    there = layout.master_key.exists() or os.environ.get(VARIABLE)
+    return KeyRing.load(layout, create=False) if there else KeyRing(new_data_key())
+
+
+@contextmanager
+def telling() -> Iterator[None]:
+    """Write down in the process's log why it ends, when that is an error; what ends on purpose passes."""
+    try:
+        yield
+    except Exception as error:
+        LOG.critical(
+            "ended by an error: %s", error
+        )  # the formatter shows of a foreign one only class and place
+        raise
 
 
 def prepare(layout: Layout, name: str) -> KeyRing:
@@ -58,7 +85,8 @@ def run_receive_process(
     settings = config.receive.listening(listeners)
     check_exposure(settings)  # a wrong address is said before anything is made
     ring = prepare(layout, "receive")
-    run_receiver(settings, config.spool, layout, ring, clock, stop)
+    with telling():
+        run_receiver(settings, config.spool, layout, ring, clock, stop)
 
 
 def run_stream_process(config: Config, layout: Layout, clock: Clock, stop: threading.Event) -> None:
@@ -66,13 +94,20 @@ def run_stream_process(config: Config, layout: Layout, clock: Clock, stop: threa
     from stream.run import run_stream
 
     ring = prepare(layout, "stream")
-    run_stream(
-        config.stream, config.fields, layout, ring, make_gate(config, layout), clock, stop, spool=config.spool
-    )
+    with telling():
+        gate = make_gate(config, layout, ring)
+        run_stream(config.stream, config.fields, layout, ring, gate, clock, stop, spool=config.spool)
 
 
 def run_command_process(config: Config, layout: Layout, clock: Clock, stop: threading.Event) -> None:
     """Process 3: the only owner of the database; decides, publishes, answers on the socket, talks to Slack."""
+    ring = prepare(layout, "command")
+    with telling():
+        _run_command(config, layout, ring, clock, stop)
+
+
+def _run_command(config: Config, layout: Layout, ring: KeyRing, clock: Clock, stop: threading.Event) -> None:
+    from bot.housekeeping import Housekeeping
     from bot.slack.people import read_people, with_people
     from bot.slack.run import SlackBot
     from command_center.access.operators import Directory
@@ -81,14 +116,17 @@ def run_command_process(config: Config, layout: Layout, clock: Clock, stop: thre
     from command_center.service import StoreService
     from storage.database import Database
 
-    ring = prepare(layout, "command")
-    gate = make_gate(config, layout)
+    gate = make_gate(config, layout, ring)
     directory = Directory(with_people(config.operators, read_people(layout.root)))
     database = Database.open(layout, ring, clock, settings=config.store)
     try:
         take_in(database, directory, layout, ring)
         center = CommandCenter(database, gate, directory, config.center, clock)
         service = StoreService(center, database, directory, gate, layout)
+        work = Housekeeping(
+            database, center, clock, config.store, lambda: take_in(database, directory, layout, ring)
+        )
+        service.report("trouble", lambda: work.trouble)
         service.start()
         try:
             bot = SlackBot.from_environment(
@@ -110,9 +148,7 @@ def run_command_process(config: Config, layout: Layout, clock: Clock, stop: thre
                 service.report("cards_behind", lambda: bot.behind)
                 bot.start()
             try:
-                Housekeeping(
-                    database, center, clock, config.store, lambda: take_in(database, directory, layout, ring)
-                ).run(stop)
+                work.run(stop)
             finally:
                 if bot is not None:
                     bot.stop()
@@ -122,6 +158,18 @@ def run_command_process(config: Config, layout: Layout, clock: Clock, stop: thre
             service.stop()
     finally:
         database.close()
+
+
+def run_new_database(layout: Layout, clock: Clock) -> str:
+    """Begin a new database in place of one that is lost or damaged; returns what is to be said about it."""
+    from storage.database import begin_anew
+
+    past = begin_anew(layout, KeyRing.load(layout, create=False), clock)
+    anchored = f"; its last anchor is entry {past.last.seq}, of {past.last.ts}" if past.last else ""
+    return (
+        f"A new, empty database stands. What was left of the one before is in {past.place}{anchored}. "
+        "The first entry of the audit chain records this. Start Mayday as always."
+    )
 
 
 def start_webhook(
@@ -136,45 +184,3 @@ def start_webhook(
     server = WebhookServer(ChangeWebhook(center, gate, directory, settings, clock), settings.listen)
     server.start()
     return server
-
-
-class Housekeeping:
-    """What the command center does by the clock: publish the live copy, anchor the audit
-    chain, take in exports that happened while it was away, see what is due."""
-
-    LOOK_EVERY = 1.0
-
-    def __init__(
-        self,
-        database: Any,
-        center: Any,
-        clock: Clock,
-        settings: StorageSettings,
-        take_in: Callable[[], int] = lambda: 0,
-    ) -> None:
-        self._database, self._center, self._clock, self._settings = database, center, clock, settings
-        self._take_in = take_in
-        self._changed = threading.Event()
-        self._published = self._anchored = datetime.min.replace(tzinfo=UTC)
-        center.on_change(lambda _incident: self._changed.set())
-
-    def run(self, stop: threading.Event) -> None:
-        """Work until `stop`; one last publication leaves the live copy as fresh as the database."""
-        while not stop.wait(self.LOOK_EVERY):
-            self.step(self._clock())
-        self._database.publish()
-
-    def step(self, now: datetime) -> None:
-        """Do what is due at `now`. A change of an incident is published sooner than anything else."""
-        self._take_in()
-        self._center.tick(now)
-        self._database.tidy(now)
-        settings = self._settings
-        pause = settings.publish_soon_s if self._changed.is_set() else settings.publish_s
-        if (now - self._published).total_seconds() >= pause:
-            self._changed.clear()
-            self._database.publish()
-            self._published = now
-        if (now - self._anchored).total_seconds() >= settings.anchor_s:
-            self._database.anchor()
-            self._anchored = now

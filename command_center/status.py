@@ -33,6 +33,14 @@ class CommandStatus(BaseModel):
         description="Transactions that wait for the writer"
     )
     database_bytes: Annotated[int, gauge("bytes")] = Field(description="Size of the database file")
+    begun_anew_at: Annotated[AwareDatetime | None, moment()] = Field(
+        default=None,
+        description="When a new database took the place of one that was lost; absent for the first one",
+    )
+    trouble: Annotated[str | None, condition()] = Field(
+        default=None,
+        description="What the command center cannot do just now and tries again; absent when all is well",
+    )
     slack: Annotated[str | None, condition()] = Field(
         default=None, description="Way to Slack: connected, connecting or listening; absent without Slack"
     )

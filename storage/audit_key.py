@@ -72,6 +72,12 @@ def load(layout: Layout) -> AuditKey:
     return AuditKey(private, known, changed)
 
 
+def check(layout: Layout) -> None:
+    """Raise `AuditKeyUnusable` if there is a key that cannot be read; make nothing."""
+    if (path := layout.keys / "audit.key").exists():
+        _private(path)
+
+
 def record(tx: Transaction, key: AuditKey) -> None:
     """Enter a change of key in the chain, once."""
     known = changes(tx)

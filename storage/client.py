@@ -73,9 +73,9 @@ class StoreClient:
         """Have an export entered in the audit chain, as the operator of this Unix user; it stands there on return."""
         self._json("POST", "/export", note.model_dump_json().encode(), "application/json", self.QUICK)
 
-    def status(self) -> dict[str, Any]:
-        """Return what the command center says of itself; anybody who reaches the socket may ask."""
-        return self._json("GET", "/status", None, None, self.QUICK)
+    def status(self, within: float = QUICK) -> dict[str, Any]:
+        """Return what the command center says of itself; anybody who reaches the socket may ask. `within` is seconds."""
+        return self._json("GET", "/status", None, None, within)
 
     def verify_audit(self) -> dict[str, Any]:
         """Check the audit chain and its anchors; see `storage.anchors.AuditReport`."""

@@ -28,7 +28,7 @@ from storage.housekeeping import Tidy
 from storage.layout import Layout
 from storage.migrate import Migration, read_migrations
 from storage.opening import attach_ops, opening, take_lock
-from storage.predecessor import Predecessor, missing, retire, traces
+from storage.predecessor import Predecessor, begun_anew, missing, retire, traces
 from storage.publish import Publisher
 from storage.sandbox import Param, Sandbox
 from storage.seal import KeyRing
@@ -111,7 +111,10 @@ class Database:
         """Return a new cursor on the instance whose names resolve in `use`."""
         with self._cursors:
             cursor = self._connection.cursor()
-        cursor.execute(f"USE {use}")
+        try:
+            cursor.execute(f"USE {use}")
+        except duckdb.Error as error:
+            raise typed(error, doing="opening a cursor") from None
         return cursor
 
     def write(self, work: Callable[[Transaction], T]) -> T:
@@ -132,6 +135,8 @@ class Database:
         try:
             cursor.execute("BEGIN TRANSACTION READ ONLY")
             return work(Reader(cursor))
+        except duckdb.Error as error:
+            raise typed(error, doing="reading the database") from None
         finally:
             cursor.close()  # ends the transaction too
 
@@ -166,7 +171,7 @@ class Database:
 
     def status(self) -> dict[str, Any]:
         """Return figures about the store for `mayday status`; times are ISO 8601 in UTC."""
-        open_incidents, blocks = self.read(
+        open_incidents, blocks, begun = self.read(
             lambda reader: (
                 reader.execute("SELECT count(*) FROM incident WHERE status NOT IN ('resolved', 'closed')")[0][
                     0
@@ -174,6 +179,7 @@ class Database:
                 reader.execute(
                     "SELECT arg_max(block, applied_at), max(applied_at) FROM applied WHERE shard < 64"
                 )[0],
+                begun_anew(reader),
             )
         )
         return {
@@ -182,6 +188,7 @@ class Database:
             "applied_at": blocks[1].isoformat() if blocks[1] else None,
             "published_at": self._published_at.isoformat() if self._published_at else None,
             "waiting_writes": self._writer.waiting,
+            "begun_anew_at": begun,
             "database_bytes": self.layout.database.stat().st_size,
         }
 

@@ -22,6 +22,7 @@ from storage.errors import (
     ConstraintBroken,
     DatabaseBusy,
     DatabaseDamaged,
+    DatabaseStopped,
     DiskFull,
     EncryptionUnavailable,
 )
@@ -126,31 +127,31 @@ def _attach_error(error: duckdb.Error) -> MaydayError:
         return EncryptionUnavailable(
             "the cipher for writing is not loaded", hint=EncryptionUnavailable.remedy
         )
-    if _no_room(error):
+    if _no_room(text):
         return DiskFull("the database cannot be opened: there is no room to write", hint=DiskFull.remedy)
     return DatabaseDamaged(
         f"the database cannot be opened ({type(error).__name__})", hint=DatabaseDamaged.remedy
     )
 
 
-def _no_room(error: duckdb.Error) -> bool:
+def _no_room(text: str) -> bool:
     """Whether the system refused to write for lack of room: its own fixed words, which DuckDB passes on."""
-    text = str(error)
     return any(os.strerror(code) in text for code in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT))
 
 
 def typed(error: duckdb.Error, *, doing: str) -> MaydayError:
-    """Return a typed error for a DuckDB error, without its text."""
+    """Return a typed error for a DuckDB error, without its text. Only DuckDB's own fixed phrases are looked at."""
     if isinstance(error, duckdb.ConstraintException):
         return ConstraintBroken(
             f"{doing}: a rule of the table does not allow it", hint=ConstraintBroken.remedy
         )
-    if _no_room(error) and not isinstance(error, duckdb.FatalException):
+    text = str(error)
+    if isinstance(error, duckdb.FatalException) or "has been invalidated" in text:
+        return DatabaseStopped(f"{doing}: the database stopped itself", hint=DatabaseStopped.remedy)
+    if _no_room(text):
         return DiskFull(f"{doing}: there is no room to write", hint=DiskFull.remedy)
-    if "AES tag" in str(error):  # a sealed block that does not open
+    if "AES tag" in text:  # a sealed block that does not open
         return DatabaseDamaged(f"{doing}: a block of the database was altered", hint=DatabaseDamaged.remedy)
-    if isinstance(error, duckdb.FatalException):
-        return DatabaseDamaged(f"{doing}: the database stopped itself", hint="Restart the command center")
     return Guarded.from_foreign(error, doing=doing)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.errors import MaydayError
+from models.errors import BadInput, MaydayError
 
 
 class StoreError(MaydayError):
@@ -11,6 +11,16 @@ class StoreError(MaydayError):
     code = "store"
     meaning = "The store could not do what was asked."
     remedy = "Read the sentence that came with it; `mayday doctor` checks the usual causes."
+
+
+class StateUnusable(BadInput):
+    code = "state_unusable"
+    meaning = (
+        "The state directory cannot be used: it is a file, its path is too long, or it is another user's."
+    )
+    remedy = (
+        "Choose another one with `--state` or under [state] in mayday.toml, or run as the user that owns it."
+    )
 
 
 class DatabaseBusy(StoreError):
@@ -56,6 +66,14 @@ class DiskFull(StoreError):
     code = "disk_full"
     meaning = "The store could not be written because the disk, or a limit on file sizes, allows no more."
     remedy = "Make room where the state directory is; what could not be written is tried again."
+
+
+class DatabaseStopped(StoreError):
+    code = "database_stopped"
+    meaning = (
+        "DuckDB closed the database by itself, mostly because it could not write; what was committed stands."
+    )
+    remedy = "Start the command center again, with room on the disk; `mayday up` does so by itself."
 
 
 class MigrationAltered(StoreError):

@@ -26,7 +26,10 @@ class Tidy:
         self._compact_at: datetime | None = None
 
     def step(self, now: datetime) -> int:
-        """Do what is due at `now`; returns the hot rows that were moved. The first call starts the clocks."""
+        """Do what is due at `now`; returns the hot rows that were moved. The first call starts the clocks.
+
+        What fails stays due.
+        """
         if self._look_at is None or self._flush_at is None or self._compact_at is None:
             self._look_at = now + timedelta(seconds=LOOK_S)
             self._flush_at = now + timedelta(seconds=self._settings.flush_s)
@@ -34,14 +37,14 @@ class Tidy:
             return 0
         moved = 0
         if now >= self._look_at:
-            self._look_at = now + timedelta(seconds=LOOK_S)
             if now >= self._flush_at or self._segments.hot_rows() > self._settings.flush_rows:
-                self._flush_at = now + timedelta(seconds=self._settings.flush_s)
                 moved = self._segments.flush(now)
+                self._flush_at = now + timedelta(seconds=self._settings.flush_s)
+            self._look_at = now + timedelta(seconds=LOOK_S)
         if now >= self._compact_at:
-            self._compact_at = now + timedelta(seconds=COMPACT_S)
             self._segments.compact(now)
             self._segments.retire(now)
             old = now - timedelta(seconds=self._settings.keep_seen_s)
             self._store.write(lambda tx: tx.forget_seen(old))
+            self._compact_at = now + timedelta(seconds=COMPACT_S)
         return moved

@@ -19,6 +19,7 @@ from storage.audit import AuditValue
 from storage.engine import sync_file
 from storage.errors import DatabaseMissing
 from storage.layout import Layout
+from storage.transaction import Reader
 
 NEW_DATABASE: Final = "database.new"
 ASIDE: Final = "store-before-"
@@ -125,6 +126,16 @@ def predecessor(layout: Layout) -> Predecessor:
     return Predecessor(
         newest.name, len(anchors), anchors[-1] if anchors else None, digest(path) if path.exists() else None
     )
+
+
+def begun_anew(reader: Reader) -> str | None:
+    """Return when this database took the place of one that was gone, ISO 8601 in UTC; None when it is the first."""
+    rows = reader.execute(
+        """SELECT json_extract_string(payload, '$.ts') FROM audit_log
+           WHERE seq = 0 AND json_extract_string(payload, '$.action') = ?""",
+        [NEW_DATABASE],
+    )
+    return str(rows[0][0]) if rows else None
 
 
 def digest(path: Path) -> str:

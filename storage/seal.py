@@ -52,7 +52,10 @@ WRAPPED_BYTES: Final = KEY_ID_BYTES + KEY_BYTES + OVERHEAD
 _VERSION: Final = b"\x01"
 _SALT: Final = b"mayday key ring 1"
 _PURPOSE: Final = re.compile(r"[a-z][a-z0-9-]{0,62}")
-_MAKE: Final = "Make one with: head -c 32 /dev/urandom | base64"
+_RESTORE: Final = (
+    "Restore the key from your copy of it: another key cannot open what is sealed already. Only where there is no state "
+    "yet, make one with: head -c 32 /dev/urandom | base64"
+)
 
 
 class SealBroken(MaydayError):
@@ -76,7 +79,10 @@ class KeyUnusable(MaydayError):
 
     code = "key_unusable"
     meaning = "The master key is missing, malformed, or its file can be read by others."
-    remedy = "Do what the sentence says; keep a copy of the key away from this machine."
+    remedy = (
+        "Restore it from your copy: another key cannot open what is sealed already. Only where there is no state yet is a "
+        "new key the answer. Keep a copy away from this machine."
+    )
 
 
 class Seal:
@@ -112,7 +118,9 @@ class KeyRing:
 
     def __init__(self, master: bytes) -> None:
         if len(master) != KEY_BYTES:
-            raise KeyUnusable(f"A master key has {KEY_BYTES} bytes, this one has {len(master)}", hint=_MAKE)
+            raise KeyUnusable(
+                f"A master key has {KEY_BYTES} bytes, this one has {len(master)}", hint=_RESTORE
+            )
         self._master = bytes(master)
         self._wrapping = self.seal("wrapping")
         #: Tells master keys apart without telling anything about them; stands in the open in file headers.
@@ -181,9 +189,9 @@ def _decoded(text: str, where: str) -> bytes:
     try:
         key = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise KeyUnusable(f"What stands in {where} is not base64", hint=_MAKE) from None
+        raise KeyUnusable(f"What stands in {where} is not base64", hint=_RESTORE) from None
     if len(key) != KEY_BYTES:
-        raise KeyUnusable(f"The key in {where} has {len(key)} bytes instead of {KEY_BYTES}", hint=_MAKE)
+        raise KeyUnusable(f"The key in {where} has {len(key)} bytes instead of {KEY_BYTES}", hint=_RESTORE)
     return key
 
 
@@ -197,7 +205,7 @@ def _read(path: Path) -> bytes:
     try:  # the file whose mode is checked is the one that is read
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise KeyUnusable("keys/master.key is not a file", hint="Put the base64 of 32 bytes there")
+            raise KeyUnusable("keys/master.key is not a file", hint=_RESTORE)
         if status.st_mode & 0o077:
             raise KeyUnusable(
                 f"keys/master.key is open to others than its owner (mode {stat.S_IMODE(status.st_mode):04o})",
@@ -231,9 +239,10 @@ def _make(path: Path) -> None:
 
 
 def _holds_data(layout: Layout) -> bool:
-    return layout.database.exists() or any(
-        entry.is_file()
-        for folder in (layout.spool, layout.recovery, layout.segments)
-        if folder.is_dir()
-        for entry in folder.iterdir()
+    """Whether anything stands here that a key has sealed, or that shows that there was such a thing."""
+    known = (layout.database, layout.live, layout.keys / "audit.pub", layout.keys / "audit.key")
+    return any(path.exists() for path in known) or any(
+        path.is_file()
+        for folder in (layout.spool, layout.recovery, layout.segments, layout.exports)
+        for path in folder.rglob("*")
     )

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
 
 from storage.layout import Layout
 
+MARKUP: Literal["markdown"] = "markdown"  # of help; typer's other one takes `[default: ...]` for a style
 ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", "-c", help="Configuration file [default: ./mayday.toml if there is one]"),
 ]
 StateOption = Annotated[
     Path | None,
-    typer.Option("--state", help="State directory [default: state.directory of the configuration]"),
+    typer.Option(
+        "--state",
+        readable=False,  # `Layout.check` says it better, wherever the path comes from
+        help="State directory [default: state.directory of the configuration]",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts")]
 
@@ -37,11 +42,11 @@ class Setting:
 
 
 def setting(config: Path | None, state: Path | None) -> Setting:
-    """Read the configuration; `--state` wins over the file. Raises `BadConfig`."""
+    """Read the configuration; `--state` wins over the file. Raises `BadConfig` or `StateUnusable`."""
     from bot.config import read
 
     loaded, folder = read(config)
-    layout = Layout(state.absolute()) if state is not None else loaded.layout(folder)
+    layout = (Layout(state.absolute()) if state is not None else loaded.layout(folder)).check()
     arguments: list[str] = []
     if config is not None:
         arguments += ["--config", str(config.absolute())]
@@ -51,4 +56,4 @@ def setting(config: Path | None, state: Path | None) -> Setting:
 
 def state_layout(config: Path | None, state: Path | None) -> Layout:
     """Return the state's layout without reading the rest of the configuration where `--state` is given."""
-    return Layout(state.absolute()) if state is not None else setting(config, None).layout
+    return Layout(state.absolute()).check() if state is not None else setting(config, None).layout

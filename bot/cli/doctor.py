@@ -7,13 +7,13 @@ import os
 from dataclasses import asdict
 
 import typer
-from rich.table import Table
 
 from bot.cli.common import ConfigOption, JsonOption, StateOption, console, setting
 from bot.doctor import Circumstances, State, examine
 from models.clock import system_clock
 
 _SIGNS = {State.GOOD: "✓", State.LOOK: "?", State.WRONG: "✗"}
+_SUBJECT = 10  # columns of the longest subject
 
 
 def doctor(as_json: JsonOption = False, config: ConfigOption = None, state: StateOption = None) -> None:
@@ -23,11 +23,10 @@ def doctor(as_json: JsonOption = False, config: ConfigOption = None, state: Stat
     if as_json:
         print(json.dumps([asdict(each) for each in findings], indent=2))
     else:
-        table = Table(
-            "", "about", "what was found", "what to do", box=None, pad_edge=False, header_style="bold"
-        )
-        for each in findings:
-            table.add_row(_SIGNS[each.state], each.subject, each.sentence, each.remedy)
-        console().print(table)
+        out = console()
+        for each in findings:  # lines of their own, unbroken: a remedy is there to be copied
+            out.print(f"{_SIGNS[each.state]} {each.subject:<{_SUBJECT}} {each.sentence}", soft_wrap=True)
+            if each.remedy:
+                out.print(f"  {'':<{_SUBJECT}} {each.remedy}", soft_wrap=True)
     if any(each.state is State.WRONG for each in findings):
         raise typer.Exit(1)

@@ -25,11 +25,12 @@ def incident(
     state: StateOption = None,
 ) -> None:
     """Declare, acknowledge, follow and resolve incidents: `mayday incident help` explains each verb."""
-    from bot.processes import make_gate
+    from bot.processes import make_gate, passing_ring
 
     known = setting(config, state)
     client = StoreClient(known.layout.socket)
-    context = Context(gate=make_gate(known.config, known.layout), here=lambda: _open_ids(client))
+    gate = make_gate(known.config, known.layout, passing_ring(known.layout))
+    context = Context(gate=gate, here=lambda: _open_ids(client))
     parsed = parse(words or [], context)
     if isinstance(parsed, Help | DeclareForm):
         verb = parsed.verb if isinstance(parsed, Help) else "declare"

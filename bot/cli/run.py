@@ -13,17 +13,31 @@ from models.clock import system_clock
 
 def up(config: ConfigOption = None, state: StateOption = None) -> None:
     """Start the three processes, watch them, restart what dies, stop them cleanly on Ctrl-C or SIGTERM."""
+    from functools import partial
+
+    from bot.readiness import is_ready, listening, slack_state
     from bot.supervisor import Supervisor, mayday_commands
+    from storage.seal import KeyRing
 
     known = setting(config, state)
+    KeyRing.load(known.layout.prepare(), create=True)  # without its key none of the three could start
     out = console(to_stderr=True)
-    supervisor = Supervisor(known.layout, known.config.up, mayday_commands(known.arguments), out.print)
+    supervisor = Supervisor(
+        known.layout,
+        known.config.up,
+        mayday_commands(known.arguments),
+        partial(out.print, soft_wrap=True),
+        is_ready=partial(is_ready, known.layout),
+    )
+
+    def tell() -> None:
+        pids = ", ".join(f"{name} {pid}" for name, pid in supervisor.pids.items())
+        supervisor.report(f"Mayday is up ({pids}). Ctrl-C stops it.")
+        supervisor.report(f"Lines are taken: {listening(known.layout)}. Slack: {slack_state(known.layout)}.")
+
     stop = stop_event()
     supervisor.start()
-    out.print(
-        f"Mayday is up ({', '.join(f'{name} {pid}' for name, pid in supervisor.pids.items())}). Ctrl-C stops it."
-    )
-    supervisor.run(stop.wait)
+    supervisor.run(stop.wait, tell)
 
 
 Listen = Annotated[
@@ -57,9 +71,23 @@ def stream(config: ConfigOption = None, state: StateOption = None) -> None:
     run_stream_process(known.config, known.layout, system_clock, stop_event())
 
 
-def command(config: ConfigOption = None, state: StateOption = None) -> None:
+def command(
+    new_database: Annotated[
+        bool,
+        typer.Option(
+            "--new-database",
+            help="Make a new, empty database in place of one that is lost or damaged, keep what is left of that one "
+            "beside it, record this, and end",
+        ),
+    ] = False,
+    config: ConfigOption = None,
+    state: StateOption = None,
+) -> None:
     """Keep the database, decide, talk to Slack (process 3), in the foreground."""
-    from bot.processes import run_command_process
+    from bot.processes import run_command_process, run_new_database
 
     known = setting(config, state)
+    if new_database:
+        console().print(run_new_database(known.layout, system_clock), soft_wrap=True)
+        return
     run_command_process(known.config, known.layout, system_clock, stop_event())

@@ -7,11 +7,14 @@ from typing import Annotated
 
 import typer
 
-from bot.cli.common import ConfigOption, StateOption, console, setting
+from bot.cli.common import MARKUP, ConfigOption, StateOption, console, setting
 from models.clock import system_clock
 
 app = typer.Typer(
-    add_completion=False, no_args_is_help=True, help="Connect a Slack workspace, or check the connection."
+    add_completion=False,
+    rich_markup_mode=MARKUP,
+    no_args_is_help=True,
+    help="Connect a Slack workspace, or check the connection.",
 )
 
 
@@ -40,11 +43,11 @@ def setup(config: ConfigOption = None, state: StateOption = None) -> None:
 @app.command()
 def check(config: ConfigOption = None, state: StateOption = None) -> None:
     """Repeat every check of the set-up with the tokens that are kept."""
+    from bot.processes import passing_ring
     from bot.slack.setup import run_check
-    from storage.seal import KeyRing
 
     known = setting(config, state)
-    ring = KeyRing.load(known.layout, create=True)
+    ring = passing_ring(known.layout)
     raise typer.Exit(
         run_check(
             console(),

@@ -13,10 +13,12 @@ import typer
 from pydantic_core import to_jsonable_python
 from rich.table import Table
 
-from bot.cli.common import ConfigOption, JsonOption, StateOption, console, setting, state_layout
+from bot.cli.common import MARKUP, ConfigOption, JsonOption, StateOption, console, setting, state_layout
 from models.errors import BadInput, MaydayError
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Look into the spool.")
+app = typer.Typer(
+    add_completion=False, rich_markup_mode=MARKUP, no_args_is_help=True, help="Look into the spool."
+)
 
 
 @app.command()
@@ -80,7 +82,7 @@ def export(
 
     known = setting(config, state)
     ring = KeyRing.load(known.layout, create=False)
-    why = make_gate(known.config, known.layout).text(reason, 500) if reason else None
+    why = make_gate(known.config, known.layout, ring).text(reason, 500) if reason else None
     with _target(out) as file:
         note = record_export(known.config, known.layout, ring, system_clock, os.getuid(), why)
         for row in export_records(known.layout.spool, ring, until=note.end_block):

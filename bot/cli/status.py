@@ -12,19 +12,19 @@ from rich.console import Console
 from rich.table import Table
 
 from bot.cli.common import ConfigOption, JsonOption, StateOption, console, setting
+from bot.readiness import read_status
 from storage.client import StoreClient
-from storage.errors import StoreUnavailable
+from storage.errors import StoreTimeout, StoreUnavailable
 from storage.layout import Layout
 
 if TYPE_CHECKING:
     from bot.agents import AgentRow
 
 PROCESSES = ("receive", "stream", "command")
-FILES = {"receive": "receiver.json", "stream": "stream.json"}
 
 
 def status(as_json: JsonOption = False, config: ConfigOption = None, state: StateOption = None) -> None:
-    """Say what runs, how far behind it is and which incidents are open; exit code 1 while something is down."""
+    """Say what runs, how far behind it is and which incidents are open; exit code 1 while something is wrong."""
     from bot.agents import agents
 
     known = setting(config, state)
@@ -42,15 +42,19 @@ def status(as_json: JsonOption = False, config: ConfigOption = None, state: Stat
                 for key, value in each["details"].items()
                 if not isinstance(value, dict | list)
             )
-            table.add_row(name, "up" if each["up"] else "DOWN", str(each["pid"] or ""), details)
+            state_word = "FAILING" if each["failures"] else "up" if each["up"] else "DOWN"
+            table.add_row(name, state_word, str(each["pid"] or ""), details)
         console().print(table)
+        for name in PROCESSES:
+            if trouble := found["processes"][name]["trouble"]:
+                console().print(f"{name}: {trouble}", soft_wrap=True)
         console().print(
             f"open incidents: {found['open_incidents']}"
             if found["open_incidents"] is not None
             else "open incidents: unknown"
         )
         show_agents(console(), heard)
-    if not all(each["up"] for each in found["processes"].values()):
+    if not all(each["up"] and not each["trouble"] for each in found["processes"].values()):
         raise typer.Exit(1)
 
 
@@ -71,10 +75,15 @@ def show_agents(out: Console, heard: Sequence[AgentRow]) -> None:
 
 
 def gather(layout: Layout) -> dict[str, Any]:
-    """Return what every process says of itself. A process that is down says nothing, and that is shown."""
-    from bot.supervisor import running
+    """Return what every process says of itself. A process that is down says nothing, and that is shown.
 
-    pids = running(layout)
+    `trouble` is a sentence on what is wrong with a process that runs or should, None where nothing is.
+    """
+    from bot.supervisor import running
+    from bot.watched import read
+    from storage.predecessor import missing
+
+    pids, watched = running(layout), read(layout)
     processes: dict[str, Any] = {}
     open_incidents: int | None = None
     for name in PROCESSES:
@@ -87,24 +96,25 @@ def gather(layout: Layout) -> dict[str, Any]:
                 open_incidents = details.pop("open_incidents", None)
             except StoreUnavailable:
                 up = False
+            except StoreTimeout:  # it runs and has no time for us
+                details = {"trouble": "does not answer in time"}
         else:
             details = read_status(layout, name)
             up = up or _alive(details.get("pid"))
+        seen = watched.get(name)
+        trouble = details.pop("trouble", None)
+        if seen is not None and seen.failures:
+            trouble = seen.sentence
+        elif name == "command" and not up and (loss := missing(layout)) is not None:
+            trouble = str(loss)
         processes[name] = {
             "up": up,
+            "failures": seen.failures if seen is not None else 0,
+            "trouble": trouble,
             "pid": pids.get(name) or details.get("pid"),
             "details": {k: v for k, v in details.items() if k != "pid"},
         }
     return {"processes": processes, "open_incidents": open_incidents}
-
-
-def read_status(layout: Layout, name: str) -> dict[str, Any]:
-    """Return the status file that a process writes every second, or nothing."""
-    try:
-        value = json.loads((layout.run / FILES[name]).read_text("utf-8"))
-    except (FileNotFoundError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _alive(pid: object) -> bool:

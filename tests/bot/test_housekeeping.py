@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from bot.processes import Housekeeping
+import pytest
+
+from bot.housekeeping import Housekeeping
+from storage.errors import DatabaseStopped, DiskFull
 from storage.settings import StorageSettings
 
 START = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
@@ -62,3 +65,54 @@ def test_a_change_of_an_incident_is_published_sooner_and_still_not_at_every_look
     assert store.done == ["publish"]
     work.step(START + timedelta(seconds=10))
     assert store.done == ["publish"]
+
+
+class Full(Store):
+    """Has no room as long as `error` is set."""
+
+    def __init__(self, error: Exception | None) -> None:
+        super().__init__()
+        self.error = error
+
+    def _write(self, what: str) -> None:
+        if self.error is not None:
+            raise self.error
+        self.done.append(what)
+
+    def publish(self) -> bool:
+        self._write("publish")
+        return True
+
+    def anchor(self) -> None:
+        self._write("anchor")
+
+    def tidy(self, now: datetime) -> None:
+        self._write("tidy")
+
+
+@pytest.mark.parametrize("error", [DiskFull("there is no room to write"), OSError(28, "words of the system")])
+def test_without_room_the_process_goes_on_says_so_and_tries_again(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = Full(error)
+    work = Housekeeping(store, Center(), lambda: START, StorageSettings())
+    for second in range(5):
+        work.step(START + timedelta(seconds=second))
+    trouble = work.trouble or ""
+    assert "publishing the live copy fails" in trouble
+    assert "anchoring the audit chain fails" in trouble
+    assert "moving rows to segments fails" in trouble
+    assert "words of the system" not in trouble
+    assert sum("fails and is tried again" in record.message for record in caplog.records) == 3
+    store.error = None
+    work.step(START + timedelta(seconds=20))
+    assert work.trouble is None
+    assert set(store.done) == {"publish", "anchor", "tidy"}
+
+
+def test_a_database_that_stopped_itself_ends_the_process() -> None:
+    work = Housekeeping(
+        Full(DatabaseStopped("the database stopped itself")), Center(), lambda: START, StorageSettings()
+    )
+    with pytest.raises(DatabaseStopped):
+        work.step(START)

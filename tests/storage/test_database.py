@@ -15,7 +15,6 @@ from models.clock import FrozenClock
 from models.errors import BadInput, Guarded
 from models.sanitizer import SafeText
 from storage.database import Database
-from storage.opening import check_keys
 from storage.engine import attach, open_engine
 from storage.errors import (
     ConstraintBroken,
@@ -26,6 +25,7 @@ from storage.errors import (
     NotSafe,
 )
 from storage.layout import Layout
+from storage.opening import check_keys
 from storage.records import Incident, IncidentStatus
 from storage.seal import KeyRing, WrongKey
 from storage.transaction import Transaction
