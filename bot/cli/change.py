@@ -8,12 +8,17 @@ from typing import Annotated
 
 import typer
 
-from bot.cli.common import ConfigOption, JsonOption, StateOption, console, state_layout
+from bot.cli.common import MARKUP, ConfigOption, JsonOption, StateOption, console, state_layout
 from models.errors import BadInput
 from storage.client import StoreClient
 from storage.records import ChangeMarkerKind
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Record that a service was changed.")
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=MARKUP,
+    no_args_is_help=True,
+    help="Record that a service was changed.",
+)
 
 
 @app.callback()

@@ -12,12 +12,15 @@ from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 from rich.table import Table
 
-from bot.cli.common import ConfigOption, JsonOption, console
+from bot.cli.common import MARKUP, ConfigOption, JsonOption, console
 from bot.config import DEFAULT_FILE, Config, keys, read
 from models.errors import BadInput
 
 app = typer.Typer(
-    add_completion=False, no_args_is_help=True, help="Show, explain or write the configuration."
+    add_completion=False,
+    rich_markup_mode=MARKUP,
+    no_args_is_help=True,
+    help="Show, explain or write the configuration.",
 )
 
 STARTER = """# Mayday's configuration. Every key has a default; `mayday config schema` lists them all.

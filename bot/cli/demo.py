@@ -38,7 +38,7 @@ def demo(
     out = console(to_stderr=headless)
     layout = Layout(state.absolute())
     clear(layout)
-    show = Demo(layout, system_clock, lambda line: out.print(line), workspace_port=port)
+    show = Demo(layout, system_clock, lambda line: out.print(line, soft_wrap=True), workspace_port=port)
     stop = stop_event()
     try:
         show.start()
@@ -51,7 +51,8 @@ def demo(
             )
             return
         out.print(
-            "Open that address and choose #incidents. Try `/incident help`, and press Acknowledge when a card comes."
+            "Open that address and choose #incidents. Try `/incident help`, and press Acknowledge when a card comes.",
+            soft_wrap=True,
         )
         if fault_after:
             out.print(f"A bad release of billing goes out in {fault_after:.0f} s. Ctrl-C ends everything.")
@@ -59,5 +60,6 @@ def demo(
                 show.fault(on=True)
                 out.print("The bad release is out. The card should stand in #incidents within seconds.")
         stop.wait()
+        out.print("Ending the clinic, the processes and the workspace.")
     finally:
         show.stop()

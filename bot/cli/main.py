@@ -11,7 +11,8 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from importlib.metadata import version
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -21,6 +22,7 @@ from typer._click import exceptions, formatting
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from bot.cli.common import MARKUP
 from models.errors import BadInput, MaydayError
 
 # Name → (module below bot.cli that holds `app` or a function of that name, one line of help).
@@ -56,9 +58,9 @@ class LazyGroup(TyperGroup):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
-    def format_commands(self, ctx: click.Context, formatter: formatting.HelpFormatter) -> None:
+    def format_help(self, ctx: click.Context, formatter: formatting.HelpFormatter) -> None:
         ctx.meta[LISTING] = True  # only names and their lines are shown: nothing has to be imported
-        super().format_commands(ctx, formatter)
+        super().format_help(ctx, formatter)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
@@ -71,7 +73,7 @@ class LazyGroup(TyperGroup):
         if isinstance(target, typer.Typer):
             command = get_command(target)
         elif target is not None:
-            single = typer.Typer(add_completion=False)
+            single = typer.Typer(add_completion=False, rich_markup_mode=MARKUP)
             single.command(cmd_name)(target)
             command = get_command(single)
         else:
@@ -85,14 +87,24 @@ app = typer.Typer(
     cls=LazyGroup,
     add_completion=False,
     no_args_is_help=True,
-    rich_markup_mode=None,
+    rich_markup_mode=MARKUP,
     pretty_exceptions_enable=False,
     help="Mayday reads every log line, opens the incident in Slack, and drives the people who end it.",
 )
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"mayday {version('mayday')}")
+        raise typer.Exit
+
+
 @app.callback()
-def _root() -> None:
+def _root(
+    _: Annotated[
+        bool, typer.Option("--version", help="Print the version", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
     """Mayday reads every log line, opens the incident in Slack, and drives the people who end it."""
 
 
@@ -108,6 +120,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return result if isinstance(result, int) else 0
     except typer.Exit as error:
         return error.exit_code
+    except exceptions.NoArgsIsHelpError:
+        return 2  # making the error has printed the help
     except exceptions.UsageError as error:
         command_path = error.ctx.command_path if error.ctx else "mayday"
         return _say(f"{error.format_message().rstrip('.')}. See `{command_path} --help`", 2)

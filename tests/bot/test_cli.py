@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,43 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
 def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([name, "--help"]) == 0
     assert "Usage: mayday" in capsys.readouterr().out
+
+
+def test_mayday_alone_shows_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([]) == 2
+    shown = capsys.readouterr()
+    assert all(name in shown.out for name in COMMANDS)
+    assert shown.err == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "inner"),
+    [
+        ("change", "record"),
+        ("audit", "verify"),
+        ("spool", "export"),
+        ("slack", "manifest"),
+        ("config", "init"),
+    ],
+)
+def test_a_group_alone_shows_its_commands_and_nothing_was_done(
+    name: str, inner: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([name]) == 2
+    shown = capsys.readouterr()
+    assert f"Usage: mayday {name}" in shown.out
+    assert inner in shown.out
+    assert shown.err == ""
+
+
+def test_what_stands_in_brackets_is_shown_in_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["status", "--help"]) == 0
+    assert "[default:" in capsys.readouterr().out
+
+
+def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out == f"mayday {version('mayday')}\n"
 
 
 def test_help_needs_no_heavy_package() -> None:

@@ -40,6 +40,12 @@ def press_and_type(see: WorkspaceClient) -> None:
     see.command("oncall", CHANNEL, "/incident help")
 
 
+def test_the_readme_says_where_the_command_is_before_it_is_called() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    activated, called = readme.index("\n    . .venv/bin/activate\n"), readme.index("\n    mayday ")
+    assert activated < called
+
+
 def test_the_set_up_can_be_tried_without_slack_as_the_page_says(tmp_path: Path) -> None:
     """Two shells: the workspace in one, the checks in the other; the operator is the one of the page's example."""
     config = blocks(section("slack.md", "From nothing to a first card").replace("\n   ", "\n"), "toml")[0]
