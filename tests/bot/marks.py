@@ -30,7 +30,9 @@ _WORDS = (
 )
 ORDINARY = {word[i : i + RUN] for word in _WORDS for i in range(len(word) - RUN + 1)}
 """Runs of letters that ordinary words have: a mark with one of them would be found where it does not stand."""
-SHORTEST = 6  # characters below which a mark may come up by chance
+NUMBER = 12  # digits of a record number
+SHORTEST = 8  # letters below which a mark may come up by chance
+SHORTEST_NUMBER = 11  # digits; times in nanoseconds are full of shorter ones
 
 
 @dataclass
@@ -77,7 +79,12 @@ class Inventor:
             day = f"19{self.rng.randint(30, 49)}-{self.rng.randint(1, 12):02}-{self.rng.randint(1, 28):02}"
             if day not in self._known:
                 self._known.add(day)
-                self.other.append(day.replace("-", ""))
+                year, month, of_month = day.split("-")
+                self.other += [
+                    f"{year}/{month}/{of_month}",
+                    f"{of_month}.{month}.{year}",
+                    f"{month}/{of_month}/{year}",
+                ]
                 return self._mark(day)
 
     def secret(self) -> str:
@@ -96,7 +103,7 @@ class Inventor:
                 return word
 
     def _mark(self, text: str) -> str:
-        if len(text) >= SHORTEST:
+        if len(text) >= (SHORTEST_NUMBER if text.isdigit() else SHORTEST):
             self.used.append(text)
         return text
 
@@ -120,29 +127,29 @@ KINDS: dict[str, Kind] = {
     "a name": lambda m: _error(f"payment for patient {m.name()} failed: card declined"),
     "a name in capitals": lambda m: _error(f"PAYMENT FOR {m.name().upper()} FAILED"),
     "a name beyond ASCII": lambda m: _error(f"could not greet {m.accented()}: encoding refused"),
-    "a record number": lambda m: _error(f"lookup of MRN {m.digits(8)} failed after 3 attempts"),
+    "a record number": lambda m: _error(f"lookup of MRN {m.digits(NUMBER)} failed after 3 attempts"),
     "an e-mail address": lambda m: _error(f"mail to {m.word()}.{m.word()}@{m.word()}.example bounced"),
     "a phone number": lambda m: _error(f"call to {m.digits(11, '+{} ({}{}{}) {}{}{}-{}{}{}{}')} was not answered"),
-    "an address": lambda m: _error(f"no delivery to {m.digits(4)} {m.word().title()} Lane, {m.word().title()} {m.digits(6)}"),
+    "an address": lambda m: _error(f"no delivery to {m.digits(4)} {m.word().title()} Lane, {m.word().title()} {m.digits(5)}"),
     "a date of birth": lambda m: _error(f"born {m.born()} does not fit the plan"),
     "a token in a field": lambda m: _error("session refused", session_token=m.secret(), user=m.word()),
     "the name of a key": lambda m: _error("unknown setting", **{m.word(): True, f"{m.word()}_id": {m.word(): 1}}),
     "JSON inside the text": lambda m: _error(f'{{"msg":"upsert failed","{m.word()}":"{m.name()}","dob":"{m.born()}"}}'),
     "a stack trace": lambda m: _error(_trace(m)),
-    "a tag": lambda m: Line({"log": "ERROR disk is full"}, tag=f"kube.var.log.{m.word()}_{m.word()}.{m.digits(7)}"),
+    "a tag": lambda m: Line({"log": "ERROR disk is full"}, tag=f"kube.var.log.{m.word()}_{m.word()}.{m.digits(NUMBER)}"),
     "a host": lambda m: Line({"service": "billing", "host": f"{m.word()}-laptop", "log": "ERROR upstream refused"}),
     "a service": lambda m: Line({"service": m.word(), "host": "node-2", "level": "error", "log": "queue is full"}),
     "beside invalid UTF-8": lambda m: _error(
         b"\xff\xfe" + m.word().encode() + b"\xc3 could not be read \x80" + m.name().encode() + b"\xe2"
     ),
-    "a query": lambda m: _error(f"GET /api/patients?q={quote(m.name())}&mrn={m.digits(8)}&next=%2F{m.word()} 500"),
+    "a query": lambda m: _error(f"GET /api/patients?q={quote(m.name())}&mrn={m.digits(NUMBER)}&next=%2F{m.word()} 500"),
     "metadata": lambda m: Line({"log": "ERROR no answer"}, metadata={m.word(): m.name(), "otlp": {"trace": m.secret()}}),
     "Kubernetes": lambda m: Line({
         "log": "ERROR liveness probe failed", "stream": m.word(),
         "kubernetes": {"pod_name": m.word(), "host": m.word(), "labels": {"app": m.word(), m.word(): m.word()}},
     }),
     "HL7, SQL and base64": lambda m: _error(
-        f"rejected PID|1||{m.digits(9)}^^^MR||{m.word().upper()}^{m.word().upper()}||{m.born()}; "
+        f"rejected PID|1||{m.digits(NUMBER)}^^^MR||{m.word().upper()}^{m.word().upper()}||{m.born()}; "
         f"INSERT INTO p(name) VALUES ('{m.name()}'); Authorization: Basic {base64.b64encode(m.name().encode()).decode()}"
     ),
 }  # fmt: skip

@@ -36,7 +36,7 @@ import msgpack
 import pytest
 import tomli_w
 from mark_search import Found, MarkSearch
-from marks import Inventor, Line, lines
+from marks import NUMBER, Inventor, Line, lines
 
 from bot.cli.main import run
 from bot.demo import tokens_of
@@ -322,7 +322,7 @@ def talk(place: Installation, m: Inventor) -> None:
     def typed(text: str, user: str = "oncall") -> None:
         assert see.command(user, CHANNEL, text)["ok"]
 
-    typed(f"/incident declare sev2 {m.name()} cannot pay, MRN {m.digits(8)}")
+    typed(f"/incident declare sev2 {m.name()} cannot pay, MRN {m.digits(NUMBER)}")
     declared = "SELECT id FROM incident WHERE title LIKE '%cannot pay%'"
     place.until(lambda: place.ask(declared))
     first = place.ask(declared)[0]["id"]
