@@ -106,16 +106,16 @@ class NotSafe(StoreError):
     remedy = "Pass it through the gate first; this is a fault in the program, please report it."
 
 
-class QueryRefused(StoreError):
+class QueryRefused(StoreError, BadInput):
     code = "query_refused"
     meaning = "Ad-hoc SQL may be one SELECT over the published views."
     remedy = "See `mayday sql --list` and docs/cookbook.sql.md for what can be asked."
 
 
-class QueryFailed(StoreError):
+class QueryFailed(StoreError, BadInput):
     code = "query_failed"
     meaning = "The query was allowed and DuckDB could not run it."
-    remedy = "Check names and types against docs/reference; `FROM dictionary` lists every column."
+    remedy = 'Check names and types: `mayday sql "FROM dictionary"` lists every view with its columns.'
 
 
 class QueryTooLong(StoreError):

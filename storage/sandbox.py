@@ -19,7 +19,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -32,13 +32,14 @@ from storage.errors import QueryBusy, QueryFailed, QueryRefused, QueryTooLarge, 
 from storage.published import NAMES
 from storage.settings import StorageSettings
 from storage.sql_functions import ALLOWED, CONCATENATIONS, TABLE_FUNCTIONS
+from storage.sql_names import LOOK, cause, unknown_columns, unknown_views
 
 MAX_SQL = 8_000  # characters
 MAX_CONCATENATIONS = 16
 LOOK_S = 0.05  # how often the watch looks
 _CTE_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _REFUSED_NODES = {
-    "SHOW_REF": "it holds SHOW, DESCRIBE or SUMMARIZE",
+    "SHOW_REF": f"it holds SHOW, DESCRIBE or SUMMARIZE; {LOOK}",
     "PIVOT": "it holds PIVOT",
     "RECURSIVE_CTE_NODE": "it is recursive",
 }
@@ -64,8 +65,10 @@ class Sandbox:
             taken = cursor.execute(
                 "SELECT view_name FROM duckdb_views() UNION SELECT table_name FROM duckdb_tables()"
             ).fetchall()
+            shown = cursor.execute("SELECT table_name, column_name FROM dictionary").fetchall()
         finally:
             cursor.close()
+        self._columns = {view: frozenset(c for v, c in shown if v == view) for view in {v for v, _ in shown}}
         self._taken = frozenset(row[0].lower() for row in taken) - NAMES
 
     def query(self, sql: str, params: Mapping[str, Param] | None = None) -> pa.Table:
@@ -95,10 +98,9 @@ class Sandbox:
                 raise watch.verdict or QueryFailed("the query was interrupted") from None
             except duckdb.OutOfMemoryException:
                 raise _too_large("the query needs more memory than it may have") from None
-            except (duckdb.BinderException, duckdb.CatalogException):
-                raise QueryFailed(
-                    "a name or a type in the query does not exist or does not fit", hint=QueryFailed.remedy
-                ) from None
+            except (duckdb.BinderException, duckdb.CatalogException) as error:
+                sentence = self._unknown(cursor, sql) or cause(str(error))
+                raise QueryFailed(sentence, hint=QueryFailed.remedy) from None
             except duckdb.Error as error:
                 raise QueryFailed(
                     f"DuckDB could not run it ({type(error).__name__})", hint=QueryFailed.remedy
@@ -117,9 +119,16 @@ class Sandbox:
             return ["it is not one plain SELECT"]
         if len(tree["statements"]) != 1:
             return ["it is more than one statement"]
-        return self._judge(tree)
+        return self._judge(sql, tree)
 
-    def _judge(self, tree: dict[str, Any]) -> list[str]:
+    def _unknown(self, cursor: Connection, sql: str) -> str:
+        """Return which name of a query that was allowed is unknown; empty where all are known."""
+        with suppress(duckdb.Error):
+            cursor.execute("ROLLBACK")  # nothing more can be asked in a transaction that has failed
+        row = cursor.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchone()
+        return unknown_columns(sql, _nodes(json.loads(row[0])), self._columns) if row else ""
+
+    def _judge(self, sql: str, tree: dict[str, Any]) -> list[str]:
         found: set[str] = set()
         ctes: set[str] = set()
         tables: list[dict[str, Any]] = []
@@ -147,10 +156,8 @@ class Sandbox:
         # A CTE may not borrow the name of something that exists: outside its scope the name would mean that.
         if any(not _CTE_NAME.fullmatch(cte) or cte in self._taken for cte in ctes):
             found.add("a WITH name is taken or is not a plain name")
-        for table in tables:
-            plain = not table.get("schema_name") and not table.get("catalog_name")
-            if not plain or str(table.get("table_name", "")).lower() not in NAMES | ctes:
-                found.add("it reads from something that is not a published view")
+        if sentence := unknown_views(sql, tables, NAMES | ctes):
+            found.add(sentence)
         return sorted(found)
 
 
