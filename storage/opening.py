@@ -60,6 +60,7 @@ def attach_ops(
     key = data_key(key_path(layout), ring, create=False)
     attach(connection, layout.database, "ops", key)
     connection.execute("USE ops.main")
+    check_keys(connection)  # before anything is written: a damaged file stays as it was found
     if todo := pending(connection, migrations):
         connection.execute("CHECKPOINT ops")
         _keep_copy(connection, layout, key, todo[0].version)

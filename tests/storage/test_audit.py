@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from models.clock import FrozenClock
 from storage.anchors import anchor_path, read_anchors
 from storage.audit import GENESIS, link
 from storage.database import Database
@@ -154,7 +155,8 @@ def test_the_published_chain_shows_who_did_what(database: Database, declare: Dec
 
 def _stand_alone(layout: Layout, ring: KeyRing, tmp_path: Path) -> subprocess.CompletedProcess[str]:
     key = base64.b64encode(ring.secret("live")).decode()
-    arguments = (str(layout.live), str(anchor_path(layout)), str(layout.keys / "audit.pub"))
+    public = sorted(str(path) for path in layout.keys.glob("audit*.pub"))
+    arguments = (str(layout.live), str(anchor_path(layout)), *public)
     return subprocess.run(
         [sys.executable, "-I", str(VERIFIER), *arguments],
         env=os.environ | {"MAYDAY_LIVE_KEY": key},
@@ -183,3 +185,24 @@ def test_the_stand_alone_verifier_agrees(
     cut = _stand_alone(layout, ring, tmp_path)
     assert cut.returncode == 1
     assert "entry 3 is not the one that was anchored" in cut.stdout
+
+
+def test_the_stand_alone_verifier_takes_former_keys_and_leaves_a_torn_line_out(
+    layout: Layout, ring: KeyRing, clock: FrozenClock, tmp_path: Path
+) -> None:
+    first = Database.open(layout, ring, clock)
+    _fill(first, 2)
+    first.anchor()
+    first.close()
+    (layout.keys / "audit.key").unlink()
+    second = Database.open(layout, ring, clock)
+    second.anchor()
+    second.publish()
+    second.close()
+    with anchor_path(layout).open("a") as file:
+        file.write('{"seq": 9, "ha')
+    both = _stand_alone(layout, ring, tmp_path)
+    assert (both.returncode, both.stdout) == (0, "3 entries hold\n")
+    next(layout.keys.glob("audit-*.pub")).unlink()
+    one = _stand_alone(layout, ring, tmp_path)
+    assert (one.returncode, one.stdout) == (1, "the anchor of entry 1 was signed by none of these keys\n")

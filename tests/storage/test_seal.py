@@ -177,3 +177,33 @@ def test_no_key_shows_when_a_ring_or_a_seal_is_printed() -> None:
     shown = repr(ring) + repr(ring.seal("state"))
     assert KEY.hex() not in shown
     assert repr(KEY) not in shown
+
+
+@pytest.mark.parametrize("content", [b"", b"AAAA\n", b"\xff not base64"])
+def test_what_to_do_about_a_damaged_key_destroys_nothing(layout: Layout, content: bytes) -> None:
+    """A key that was made anew beside sealed data would make that data unreadable for good."""
+    layout.master_key.write_bytes(content)
+    layout.master_key.chmod(0o600)
+    with pytest.raises(KeyUnusable) as caught:
+        KeyRing.load(layout, create=True, environ={})
+    said = str(caught.value)
+    assert said.index("Restore the key from your copy") < said.index("Only where there is no state yet")
+    assert layout.master_key.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    "trace",
+    [
+        "recovery/flow/part-0.sqlite3",
+        "store/segments/e1/t/day=1/a.parquet",
+        "keys/audit.pub",
+        "exports/a.note",
+    ],
+)
+def test_no_new_key_is_made_beside_anything_that_the_old_one_sealed(layout: Layout, trace: str) -> None:
+    path = layout.root / trace
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"sealed")
+    with pytest.raises(KeyUnusable, match="Bring back"):
+        KeyRing.load(layout, create=True, environ={})
+    assert not layout.master_key.exists()
