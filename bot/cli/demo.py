@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from bot.cli.common import JsonOption, console
+from bot.demo_switch import switches
 from bot.signals import stop_event
 from models.clock import system_clock
 from storage.layout import Layout
+
+OUT = "The bad release is out. The card should stand in #incidents within seconds."
+BACK = "The bad release is rolled back. What is resolved now stays resolved."
 
 
 def demo(
@@ -56,10 +61,14 @@ def demo(
         )
         if fault_after:
             out.print(f"A bad release of billing goes out in {fault_after:.0f} s. Ctrl-C ends everything.")
-            if not stop.wait(fault_after):
-                show.fault(on=True)
-                out.print("The bad release is out. The card should stand in #incidents within seconds.")
-        stop.wait()
+        terminal = sys.stdin if sys.stdin is not None and sys.stdin.isatty() else None
+        if terminal is not None:
+            out.print("Enter sends the bad release out at once; Enter again rolls it back.")
+        bad = False
+        for _ in switches(stop, fault_after, terminal):
+            bad = not bad
+            show.fault(on=bad)
+            out.print(OUT if bad else BACK)
         out.print("Ending the clinic, the processes and the workspace.")
     finally:
         show.stop()
