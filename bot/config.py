@@ -20,6 +20,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from bot.config_words import sentences
 from bot.settings import StateSettings, SupervisorSettings
 from bot.slack.settings import SlackSettings
 from bot.workspace.settings import WorkspaceSettings
@@ -34,6 +35,7 @@ from stream.receivers.settings import ReceiveSettings
 from stream.spool.settings import SpoolSettings
 
 DEFAULT_FILE = Path("mayday.toml")
+MOST_SAID = 8  # faults that one error names
 
 
 class BadConfig(BadInput):
@@ -108,6 +110,8 @@ def read(path: Path | None = None) -> tuple[Config, Path]:
     file = path or DEFAULT_FILE
     values: dict[str, Any] = {}
     if path is not None or file.exists():
+        if file.is_fifo():  # it can be read once, and every process of ours reads it
+            raise BadConfig(f"{file.name} is a pipe", hint="Write the configuration into a file")
         try:
             values = tomllib.loads(file.read_text("utf-8"))
         except FileNotFoundError:
@@ -129,17 +133,18 @@ def parse(values: dict[str, Any]) -> Config:
     try:
         return Config(**values)
     except ValidationError as error:
-        raise BadConfig(
-            "; ".join(_sentence(fault["loc"], fault["type"], fault["msg"]) for fault in error.errors()[:8])
-        ) from None
+        faults = error.errors(include_input=False, include_url=False)
+        unknown = [_unknown(fault["loc"]) for fault in faults if fault["type"] == "extra_forbidden"]
+        wrong = sentences([fault for fault in faults if fault["type"] != "extra_forbidden"], Config)
+        said = [*unknown, *wrong]
+        more = [f"{len(said) - MOST_SAID} more"] if len(said) > MOST_SAID else []
+        raise BadConfig("; ".join([*said[:MOST_SAID], *more])) from None
 
 
-def _sentence(loc: tuple[str | int, ...], kind: str, message: str) -> str:
+def _unknown(loc: tuple[str | int, ...]) -> str:
     path = ".".join(str(part) for part in loc)
-    if kind == "extra_forbidden":
-        near = difflib.get_close_matches(path, [key for key, _ in keys()], n=1)
-        return f"there is no key {path}" + (f" (did you mean {near[0]}?)" if near else "")
-    return f"{path}: {message[0].lower()}{message[1:]}"
+    near = difflib.get_close_matches(path, [key for key, _ in keys()], n=1)
+    return f"there is no key {path}" + (f" (did you mean {near[0]}?)" if near else "")
 
 
 def keys(model: type[BaseModel] = Config, prefix: str = "") -> Iterator[tuple[str, Any]]:

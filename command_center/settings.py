@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from command_center.incidents.category import CATEGORIES
 from command_center.incidents.severity import DEFAULT_RULES, SeverityRule
@@ -92,6 +92,13 @@ class SlaSettings(_Settings):
     late_after: Seconds = Field(
         default=60, description="What is noticed this long after it was due is marked as late"
     )
+
+    @field_validator("sev1", "sev2", "sev3", "sev4", mode="before")
+    @classmethod
+    def _filled(cls, value: object, info: ValidationInfo) -> object:
+        """A section that names some of its four times keeps the others as they are by default."""
+        default = cls.model_fields[str(info.field_name)].default
+        return {**default.model_dump(), **value} if isinstance(value, dict) else value
 
 
 class ChangeSettings(_Settings):

@@ -31,7 +31,8 @@ class SlackSettings(BaseModel):
     command_prefix: str = Field(
         default="",
         pattern=r"^[a-z0-9_-]{0,16}$",
-        description="Put before every command where `/incident` is taken: `md-` gives `/md-incident`",
+        description="Put before every command where `/incident` is taken: `md-` gives `/md-incident`; "
+        "small letters, digits, - and _",
     )
     http_host: str = Field(
         default="127.0.0.1", description="Address for signed HTTP; loopback only, behind a proxy"

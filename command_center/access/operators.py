@@ -47,14 +47,16 @@ class Operator(BaseModel):
     """A person (or a pipeline) with roles, as the configuration names them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    id: str = Field(pattern=r"^[a-z][a-z0-9_-]{1,40}$", description="Short id that the records keep")
+    id: str = Field(pattern=r"^[a-z][a-z0-9_-]{1,40}$", description="Short id that the records keep: small letters, digits, - and _, a letter first")
     name: str = Field(max_length=80, description="What is shown, for example 'On-call engineer'")
     slack: str | None = Field(default=None, description="Slack user id, for example U012ABCDE")
     email: str | None = Field(
         default=None, description="Used by `mayday slack setup` to find the Slack user id"
     )
     uid: int | None = Field(default=None, ge=0, description="Unix user id at the terminal")
-    roles: tuple[Role, ...] = Field(min_length=1, description="What this operator is to the company")
+    roles: tuple[Role, ...] = Field(
+        min_length=1, description=f"What this operator is to the company: one or more of {', '.join(Role)}"
+    )
 
     @property
     def level(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -53,7 +54,7 @@ def test_a_relative_state_directory_starts_at_the_files_folder(tmp_path: Path) -
     [
         (b"[state", "is not TOML"),
         (b"\xff\xfe", "cannot be read"),
-        (b"state = 3", "state:"),
+        (b"state = 3", "state must be a section"),
         (b"[nonsense]\n", "no key nonsense"),
     ],
 )
@@ -73,6 +74,63 @@ def test_a_missing_file_that_was_named_is_an_error_and_none_is_not(
     with pytest.raises(BadConfig, match="there is no configuration file"):
         read(tmp_path / "absent.toml")
     assert read()[1] == tmp_path
+
+
+ENTRY = {"id": "oncall", "name": "On-call engineer", "roles": ["engineer"]}
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"receive": {"forward": "nowhere"}}, "receive.forward: a listener takes HOST:PORT or `off`."),
+        ({"receive": {"forward": 3}}, "receive.forward must be text in quotes (HOST:PORT of the Forward listener"),
+        ({"slack": {"http_port": 99999}}, "slack.http_port must be at most 65535 (Port for signed HTTP; 0 takes a free one; default 3000)"),
+        ({"slack": {"transport": "pigeon"}}, "slack.transport must be one of 'socket' or 'http' ("),
+        ({"slack": {"command_prefix": "UP"}}, "slack.command_prefix does not have the form it needs ("),
+        ({"slack": {"enabled": "maybe"}}, "slack.enabled must be true or false ("),
+        ({"slack": {"channel": ""}}, "slack.channel must not be empty ("),
+        ({"slack": {"retry_first": 30, "retry_most": 2}}, "slack: retry_first must not be above retry_most"),
+        ({"state": 3}, "state must be a section: [state] ("),
+        ({"words": "x"}, "words must be a list in brackets ("),
+        ({"operators": ENTRY}, "operators must be written as [[operators]], with two brackets ("),
+        ({"operators": [{**ENTRY, "roles": []}]}, "operators, entry 1: roles must have at least one entry ("),
+        ({"operators": [ENTRY, {"id": "x1"}]}, "operators, entry 2: name is missing ("),
+        ({"spool": {"commit_ms": -1}}, "spool.commit_ms must be at least 0 ("),
+    ],
+)  # fmt: skip
+def test_each_fault_is_a_sentence_with_the_key_and_what_may_stand_there(
+    values: dict[str, object], sentence: str
+) -> None:
+    with pytest.raises(BadConfig) as caught:
+        parse(values)
+    assert sentence in str(caught.value)
+    said = str(caught.value).lower()
+    assert not [words for words in ("value error", "tuple", "instance of", "input should") if words in said]
+
+
+def test_a_list_that_seems_short_because_of_its_entries_is_not_named_as_well() -> None:
+    with pytest.raises(BadConfig) as caught:
+        parse({"operators": [{**ENTRY, "roles": ["boss"]}]})
+    assert str(caught.value).count("roles") == 1
+    assert "roles, entry 1 must be one of 'viewer', 'engineer'" in str(caught.value)
+    assert "boss" not in str(caught.value)
+
+
+def test_a_severity_that_names_one_of_its_times_keeps_the_others() -> None:
+    given, usual = parse({"center": {"sla": {"sev1": {"acknowledge": 300}}}}), parse({})
+    assert given.center.sla.sev1.acknowledge == 300
+    assert given.center.sla.sev1.model_copy(update={"acknowledge": 120}) == usual.center.sla.sev1
+    assert given.center.sla.sev2 == usual.center.sla.sev2
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "mayday.toml")
+    with pytest.raises(BadConfig, match="is a pipe"):
+        read(tmp_path / "mayday.toml")
+
+
+def test_the_null_device_is_a_file_without_keys() -> None:
+    assert read(Path(os.devnull))[0] == parse({})
 
 
 @given(
