@@ -14,7 +14,27 @@ class TooManyFaults(MaydayError):
 class StateUnreadable(MaydayError):
     code = "state_unreadable"
     meaning = "The stream's stored state was written by another version of Mayday."
-    remedy = "Start the version that wrote it, or remove recovery/: what is still in the spool is read again."
+    remedy = (
+        "Start the version that wrote it, or run `mayday spool reread`: what is in the spool is read again."
+    )
+
+
+class RecoveryDamaged(MaydayError):
+    code = "recovery_damaged"
+    meaning = "The stream's stored state below recovery/ is damaged and cannot be gone on from."
+    remedy = (
+        "Run `mayday spool reread`: the stream reads the spool again from its oldest block and counts nothing twice. "
+        "No line is lost; what the detectors had learnt is learnt anew."
+    )
+
+
+class DatabaseBehind(MaydayError):
+    code = "database_behind"
+    meaning = "The database does not hold what the stream has handed over: it was made anew or restored from an older copy."
+    remedy = (
+        "Run `mayday spool reread`: the database takes what it lacks from all that is still in the spool, and nothing "
+        "twice. What the spool has let go of since that copy can only come from a newer copy of the database."
+    )
 
 
 class StreamStopped(MaydayError):

@@ -51,6 +51,7 @@ class ShardBlock(NamedTuple):
     lines: tuple[Lines, ...] = ()
     tick: bool = False
     quarantined: int = 0
+    series: str = ""
 
 
 class Aside(Protocol):
@@ -136,7 +137,7 @@ class Grouping:
             else:
                 reason = self._read(entry, services)
             if reason is not None:
-                aside.append(Quarantined(block.seq, part, block.received_ns, reason, entry))
+                aside.append(Quarantined(block.seq, part, block.received_ns, reason, entry, block.series))
         if aside:
             self._aside.add(aside)
             self.quarantined += len(aside)
@@ -183,6 +184,7 @@ class Grouping:
                 tuple(by_shard.get(shard, ())),
                 tick,
                 quarantined if shard == 0 else 0,
+                block.series,
             )
             for shard in touched
         ]

@@ -156,6 +156,8 @@ class _Process:
             self._write_status(intake, "receiving")  # before the line, so that who reads that can read this
             self._announce(f"mayday: receiving on {', '.join(one.describe() for one in self._receivers)}")
             while not stopping.is_set():
+                if self._writer.failure is not None:
+                    raise self._writer.failure
                 self._tick(intake, "receiving")
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._settings.tick_seconds):

@@ -2,36 +2,37 @@
 
 Ends when told to stop, with the state stored and exit code 0, or with an error; it may be killed at any
 moment. After either it goes on where its state stands: blocks since then are taken again, make the same
-facts, and are ignored by the command center where it knows them. Bytewax's own web server stays off.
+facts, and are ignored by the command center where it knows them. Where the database turns out to be older than the
+state, or another, the state is set aside and all of the spool is read again, if the spool still holds everything;
+otherwise the stream says so and ends. Bytewax's own web server stays off.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import shutil
 import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 
+from bytewax.dataflow import Dataflow
 from bytewax.errors import BytewaxRuntimeError
-from bytewax.recovery import RecoveryConfig, init_db_dir
+from bytewax.recovery import RecoveryConfig
 from bytewax.testing import run_main
 
 from models.clock import Clock
 from models.errors import Guarded, MaydayError
 from models.sanitizer.gate import Gate
-from models.sanitizer.guard import described
+from models.sanitizer.guard import described, guarded
 from storage.client import StoreClient
 from storage.layout import Layout
-from storage.seal import KeyRing
+from storage.seal import KeyRing, SealBroken
 from stream.collector import Collector
 from stream.dataflow import build
 from stream.field_settings import FieldSettings
 from stream.fields import FieldRules
-from stream.flow_errors import StreamFailed
+from stream.flow_errors import DatabaseBehind, RecoveryDamaged, StreamFailed
 from stream.flow_settings import FlowSettings
 from stream.flow_status import Progress, status_path
 from stream.grouping import Faults, Grouping
@@ -39,7 +40,8 @@ from stream.service_state import Tools
 from stream.shard import Shard
 from stream.sink import Delivery, FactsSink, Send
 from stream.source import SpoolSource
-from stream.spool import Position, Quarantine, SpoolReader, SpoolSettings, mark_consumed
+from stream.spool import Bookmark, Position, Quarantine, SpoolReader, SpoolSettings, mark_consumed
+from stream.stored_state import holds_everything, prepared_recovery, set_aside
 
 LOG = logging.getLogger(__name__)
 WEB_SERVER = "BYTEWAX_DATAFLOW_API_ENABLED"
@@ -63,11 +65,11 @@ def run_stream(
     """Run until `stop` is set (or, with `until_end`, until the spool is read to its end).
 
     `spool` limits what is kept aside; `send` replaces the command center's socket. Raises `MaydayError`:
-    `SpoolLocked` if another stream runs on this state, `StreamFailed`, and what the parts raise.
+    `SpoolLocked` if another stream runs on this state, `RecoveryDamaged`, `DatabaseBehind`, `StreamFailed`, and what
+    the parts raise.
     """
     os.environ.pop(WEB_SERVER, None)
     layout.prepare()
-    recovery = prepared_recovery(layout.recovery)
     progress = Progress(status_path(layout), clock)
     delivery = Delivery(
         send or StoreClient(layout.socket).send_facts, stop, lambda: progress.write("waiting")
@@ -86,47 +88,70 @@ def run_stream(
             progress.committed_seq, progress.gc_seconds = position.seq, collector.seconds
 
         def make_shard(number: int, state: bytes | None) -> Shard:
-            return Shard(number, tools, seal, aside, faults, state)
+            try:
+                return Shard(number, tools, seal, aside, faults, state)
+            except SealBroken:
+                raise RecoveryDamaged(
+                    "the stored state of a shard was altered, or sealed with another master key",
+                    hint=RecoveryDamaged.remedy,
+                ) from None
 
-        def open_reader(at: Position | None) -> SpoolReader:
+        def open_reader(at: Bookmark | None) -> SpoolReader:
             return SpoolReader(layout.spool, ring, at)
 
-        source = SpoolSource(open_reader, settings, progress, committed, stop, until_end=until_end)
-        grouping = Grouping(FieldRules(fields), aside, faults)
-        flow = build(source, grouping, make_shard, FactsSink(delivery), progress)
+        def run_once() -> None:
+            source = SpoolSource(open_reader, settings, progress, committed, stop, until_end=until_end)
+            grouping = Grouping(FieldRules(fields), aside, faults)
+            flow = build(source, grouping, make_shard, FactsSink(delivery), progress)
+            recovery = RecoveryConfig(prepared_recovery(layout.recovery))  # type: ignore[no-untyped-call]
+            try:
+                with guarded("running the dataflow"):
+                    _run_flow(flow, settings, recovery)
+            except Guarded as error:
+                # What our steps raise is an error of ours by now: this is Bytewax's own, over what it had stored
+                # or over what it stores.
+                if source.stored:
+                    raise StreamFailed(f"the dataflow failed: {error}", hint=StreamFailed.remedy) from None
+                raise RecoveryDamaged(
+                    f"the stored state cannot be gone on from: {error}", hint=RecoveryDamaged.remedy
+                ) from None
+
         state = "failed"
         try:
-            run_main(  # type: ignore[no-untyped-call]  # Bytewax's core has no types
-                flow,
-                epoch_interval=timedelta(seconds=settings.epoch_seconds),
-                recovery_config=RecoveryConfig(recovery),  # type: ignore[no-untyped-call]
-            )
+            try:
+                run_once()
+            except DatabaseBehind:
+                if not holds_everything(layout.spool):
+                    raise
+                LOG.error(
+                    "stream: the database is another or older than the state; all of the spool is read again"
+                )
+                set_aside(layout)
+                run_once()
             state = "stopped"
-        except (BytewaxRuntimeError, MaydayError) as error:  # which of the two depends on the step
+        except MaydayError:
             if not stop.is_set():
-                raise cause_of(error) from None
+                raise
             state = "stopped"
             LOG.info("stream: stopped while facts waited; they are made again at the next start")
         finally:
             progress.write(state)
 
 
-def prepared_recovery(directory: Path) -> Path:
-    """Return the directory of Bytewax's stores, made if it is not there, whole or not at all."""
-    place = directory / "flow"
-    if not place.is_dir():
-        draft = directory / "flow.new"
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir(mode=0o700, parents=True)
-        init_db_dir(draft, 1)  # type: ignore[no-untyped-call]
-        draft.rename(place)
-    return place
+def _run_flow(flow: Dataflow, settings: FlowSettings, recovery: RecoveryConfig) -> None:
+    """Run to the end. Which kind of error comes out depends on the step; what is ours comes out as it is."""
+    try:
+        run_main(  # type: ignore[no-untyped-call]  # Bytewax's core has no types
+            flow, epoch_interval=timedelta(seconds=settings.epoch_seconds), recovery_config=recovery
+        )
+    except BytewaxRuntimeError as error:
+        raise cause_of(error) from None
 
 
 def cause_of(error: BaseException) -> MaydayError:
-    """Return what ended a dataflow, as an error of ours without any foreign text."""
+    """Return what ended a dataflow, as an error of ours without any foreign text: `Guarded` if no step of ours did."""
     while not isinstance(error, MaydayError) and error.__cause__ is not None:
         error = error.__cause__
-    if isinstance(error, MaydayError) and not isinstance(error, Guarded):
-        return error
-    return StreamFailed(f"the dataflow failed: {described(error)}", hint=StreamFailed.remedy)
+    if isinstance(error, Guarded):
+        return StreamFailed(f"the dataflow failed: {error}", hint=StreamFailed.remedy)
+    return error if isinstance(error, MaydayError) else Guarded(f"Bytewax failed ({described(error)})")

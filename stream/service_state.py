@@ -137,8 +137,9 @@ class ServiceState:
         """Number of templates."""
         return len(self._miner)
 
-    def take(self, lines: Lines, shard: int, block: int, received_ns: int) -> ServiceFacts:
-        """Learn the lines of one block and return what is to be reported."""
+    def take(self, lines: Lines, shard: int, block: int, received_ns: int, series: str = "") -> ServiceFacts:
+        """Learn the lines of one block of a series and return what is to be reported."""
+        named = _named(series, block)
         self._packed_templates = None
         facts = ServiceFacts()
         ids = self._miner.learn_many(lines.text)
@@ -166,8 +167,8 @@ class ServiceState:
             for (host, level, template_id), (count, first, last) in sorted(errors.groups.items())
         ]
         facts.signals = [
-            *self._new_errors(errors, max(lines.ts), block, received_ns),
-            *self._burst(lines, errors, block, received_ns),
+            *self._new_errors(errors, max(lines.ts), named, received_ns),
+            *self._burst(lines, errors, named, received_ns),
         ]
         self._silence.heard(received_ns)
         self._heard_ns = received_ns
@@ -176,7 +177,7 @@ class ServiceState:
         self._move_on(self._newest_ns)
         return facts
 
-    def tick(self, block: int, received_ns: int) -> ServiceFacts:
+    def tick(self, block: int, received_ns: int, series: str = "") -> ServiceFacts:
         """Let time go on: windows close, what waits is reported, and so is a silence."""
         facts = ServiceFacts(patterns=self._patterns())
         if self._newest_ns is None:
@@ -192,7 +193,7 @@ class ServiceState:
         }
         facts.signals.append(
             Signal(
-                id=self._signal_id(SignalKind.SILENCE, "", block),
+                id=self._signal_id(SignalKind.SILENCE, "", _named(series, block)),
                 kind=SignalKind.SILENCE,
                 service=self.safe_name,
                 at=moment(self._newest_ns),
@@ -268,7 +269,7 @@ class ServiceState:
 
     # -- detectors ----------------------------------------------------------------------------------------------
 
-    def _new_errors(self, errors: _Errors, newest_ns: int, block: int, received_ns: int) -> list[Signal]:
+    def _new_errors(self, errors: _Errors, newest_ns: int, block: str, received_ns: int) -> list[Signal]:
         minute = min(newest_ns, received_ns) // MINUTE_NS
         self._novelty.pass_minute(minute)
         signals = []
@@ -293,7 +294,7 @@ class ServiceState:
                 )
         return signals
 
-    def _burst(self, lines: Lines, errors: _Errors, block: int, received_ns: int) -> list[Signal]:
+    def _burst(self, lines: Lines, errors: _Errors, block: str, received_ns: int) -> list[Signal]:
         times: Iterable[int] = lines.ts
         if max(lines.ts) > received_ns:
             times = (min(at, received_ns) for at in lines.ts)
@@ -333,7 +334,7 @@ class ServiceState:
         host: str | None,
         level: int,
         at: int,
-        block: int,
+        block: str,
         received_ns: int,
         score: float,
         threshold: float,
@@ -355,8 +356,8 @@ class ServiceState:
             evidence=dict(evidence),
         )
 
-    def _signal_id(self, kind: SignalKind, template_id: str, block: int) -> str:
-        name = "\0".join((self.name, kind.value, template_id, str(block))).encode("utf-8", "surrogatepass")
+    def _signal_id(self, kind: SignalKind, template_id: str, block: str) -> str:
+        name = "\0".join((self.name, kind.value, template_id, block)).encode("utf-8", "surrogatepass")
         return hashlib.blake2b(name, key=self._tools.template_key, digest_size=10).hexdigest()
 
     def _move_on(self, now_ns: int) -> None:
@@ -420,3 +421,8 @@ class ServiceState:
             service._watermark_ns,
         ) = pickle.loads(decompress(stored["rest"]))  # noqa: S301
         return service
+
+
+def _named(series: str, block: int) -> str:
+    """Name a block as signals do: by its number alone where there was no series yet."""
+    return f"{series}/{block}" if series else str(block)

@@ -62,7 +62,7 @@ class Shard:
             try:
                 with guarded("learning the lines of a service"):
                     found = self._service(lines.service).take(
-                        lines, self.number, item.block, item.received_ns
+                        lines, self.number, item.block, item.received_ns, item.series
                     )
             except MaydayError as error:
                 self._keep_aside(item, place, lines, error)
@@ -73,7 +73,7 @@ class Shard:
             for name in list(self._services):
                 try:
                     with guarded("letting time go on for a service"):
-                        ticked = self._services[name].tick(item.block, item.received_ns)
+                        ticked = self._services[name].tick(item.block, item.received_ns, item.series)
                 except MaydayError as error:
                     del self._services[name]
                     self._faults.add(item.received_ns, error)
@@ -82,6 +82,7 @@ class Shard:
         if not (facts.traffic or facts.patterns or facts.signals or quarantined):
             return None
         return BlockFacts(
+            series=item.series,
             shard=self.number,
             block=item.block,
             received_at=moment(item.received_ns),
@@ -122,7 +123,7 @@ class Shard:
         raw = "\n".join(lines.text).encode("utf-8", "surrogatepass")
         entry = Entry(Kind.TEXT, item.received_ns, "", "", lines.service, None, {}, raw)
         part = _PART + (self.number << 16) + place
-        self._aside.add([Quarantined(item.block, part, item.received_ns, FAULT, entry)])
+        self._aside.add([Quarantined(item.block, part, item.received_ns, FAULT, entry, item.series)])
         self._faults.add(item.received_ns, error)
 
     def _context(self) -> bytes:

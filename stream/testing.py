@@ -1,7 +1,7 @@
 """For tests of whatever runs the flow: messages and blocks made up from lines, and a store that keeps what
 it is sent.
 
-`FactStore` does what the command center promises and no more: the facts of one (shard, block) are applied
+`FactStore` does what the command center promises and no more: the facts of one (series, shard, block) are applied
 once, in one transaction, and older ones are ignored. It is a SQLite file, so another process can be killed
 in the middle and the file looked at afterwards.
 """
@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from storage.facts import BlockFacts
+from storage.facts import HANDOVER, BlockFacts
 from stream.moments import SECOND_NS
 from stream.spool import Block, Entry, Kind, Position
 
@@ -62,10 +62,12 @@ class FactStore:
         self._path = path
         with self._open() as db:
             db.executescript(
-                """CREATE TABLE IF NOT EXISTS applied(shard INTEGER PRIMARY KEY, block INTEGER);
+                """CREATE TABLE IF NOT EXISTS applied(
+                     series, shard INTEGER, block INTEGER, PRIMARY KEY (series, shard));
                    CREATE TABLE IF NOT EXISTS cell(
                      service, template, minute, level, n, PRIMARY KEY (service, template, minute, level));
-                   CREATE TABLE IF NOT EXISTS report(block, shard, facts, PRIMARY KEY (block, shard));"""
+                   CREATE TABLE IF NOT EXISTS report(
+                     series, block, shard, facts, PRIMARY KEY (series, block, shard));"""
             )
 
     def send(self, facts: Sequence[BlockFacts]) -> dict[str, int]:
@@ -73,14 +75,19 @@ class FactStore:
         new = 0
         with self._open() as db:
             for report in facts:
-                newest = db.execute("SELECT block FROM applied WHERE shard = ?", (report.shard,)).fetchone()
+                place = (report.series, report.shard)
+                newest = db.execute(
+                    "SELECT block FROM applied WHERE series = ? AND shard = ?", place
+                ).fetchone()
                 if newest is not None and report.block <= newest[0]:
                     continue
                 new += 1
-                db.execute("INSERT OR REPLACE INTO applied VALUES (?, ?)", (report.shard, report.block))
+                db.execute("INSERT OR REPLACE INTO applied VALUES (?, ?, ?)", (*place, report.block))
+                if report.shard == HANDOVER:
+                    continue
                 db.execute(
-                    "INSERT INTO report VALUES (?, ?, ?)",
-                    (report.block, report.shard, report.model_dump_json()),
+                    "INSERT INTO report VALUES (?, ?, ?, ?)",
+                    (report.series, report.block, report.shard, report.model_dump_json()),
                 )
                 db.executemany(
                     """INSERT INTO cell VALUES (?, ?, ?, ?, ?)
@@ -93,7 +100,7 @@ class FactStore:
         return {"new": new, "ignored": len(facts) - new}
 
     def reports(self) -> list[str]:
-        """Return every applied report as JSON, in order of (block, shard)."""
+        """Return every applied report as JSON, in order of (block, shard), without the marks of deliveries."""
         with self._open() as db:
             return [row[0] for row in db.execute("SELECT facts FROM report ORDER BY block, shard")]
 

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, TextIO
 
@@ -87,6 +88,31 @@ def export(
         note = record_export(known.config, known.layout, ring, system_clock, os.getuid(), why)
         for row in export_records(known.layout.spool, ring, until=note.end_block):
             file.write(json.dumps(row, ensure_ascii=True) + "\n")
+
+
+@app.command()
+def reread(config: ConfigOption = None, state: StateOption = None) -> None:
+    """Have the stream read all of the spool again at its next start.
+
+    The remedy for a stored state that is damaged, or newer than the database. Lines are counted once whatever is read
+    twice; what detectors had learnt is learnt anew. Stop `mayday stream` first.
+    """
+    from stream.spool import spool_info
+    from stream.stored_state import reread as reread_spool
+
+    layout = state_layout(config, state)
+    kept = reread_spool(layout)
+    found = spool_info(layout.spool)
+    out = console()
+    out.print("The stored state was set aside." if kept else "There was no stored state.")
+    if found.oldest_ns is None:
+        out.print("The spool holds no block; the stream begins with the next one.")
+        return
+    oldest = datetime.fromtimestamp(found.oldest_ns // 10**9, UTC)
+    out.print(
+        f"The stream reads {found.blocks} blocks again, from block {found.first_seq} on, which was received at "
+        f"{oldest:%Y-%m-%d %H:%M:%S} UTC. What the database has counted before, it does not count again."
+    )
 
 
 @contextmanager

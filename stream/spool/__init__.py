@@ -8,8 +8,15 @@ process, from any position. Formats: `entry`, `frame`, `segment`. What is publis
 from __future__ import annotations
 
 from stream.spool.consumed import mark_consumed, read_consumed
-from stream.spool.entry import Block, Damage, Entry, Kind, Position, Stored
-from stream.spool.errors import PositionUnknown, SpoolClosed, SpoolError, SpoolFull, SpoolLocked
+from stream.spool.entry import Block, Bookmark, Damage, Entry, Kind, Position, Stored
+from stream.spool.errors import (
+    PositionUnknown,
+    SpoolClosed,
+    SpoolError,
+    SpoolFull,
+    SpoolLocked,
+    SpoolReplaced,
+)
 from stream.spool.info import SpoolInfo, spool_info
 from stream.spool.quarantine import Quarantine, Quarantined, read_quarantine
 from stream.spool.reader import SpoolReader
@@ -19,6 +26,7 @@ from stream.spool.writer import SpoolWriter
 
 __all__ = [
     "Block",
+    "Bookmark",
     "Damage",
     "Entry",
     "Kind",
@@ -34,6 +42,7 @@ __all__ = [
     "SpoolInfo",
     "SpoolLocked",
     "SpoolReader",
+    "SpoolReplaced",
     "SpoolSettings",
     "SpoolWriter",
     "Stored",

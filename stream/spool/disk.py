@@ -6,13 +6,34 @@ import errno
 import fcntl
 import os
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
+from models.sanitizer.safe_text import SafeText, phrase
 from stream.spool.errors import SpoolError, SpoolFull, SpoolLocked
 from stream.spool.files import FileOperations
 
 #: What a disk says when there is no space: waiting may help, another segment at once does not.
 FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+_NAMES: Final = MappingProxyType(
+    {
+        errno.EACCES: phrase("EACCES, no permission"),
+        errno.EBADF: phrase("EBADF, the file was closed"),
+        errno.EDQUOT: phrase("EDQUOT, over the quota"),
+        errno.EFBIG: phrase("EFBIG, over the largest file allowed"),
+        errno.EIO: phrase("EIO, the disk failed"),
+        errno.EMFILE: phrase("EMFILE, too many files open"),
+        errno.ENFILE: phrase("ENFILE, too many files open on this machine"),
+        errno.ENOENT: phrase("ENOENT, a file or directory is gone"),
+        errno.ENOSPC: phrase("ENOSPC, no space left"),
+        errno.ENOTDIR: phrase("ENOTDIR, a directory is a file"),
+        errno.EPERM: phrase("EPERM, not permitted"),
+        errno.EROFS: phrase("EROFS, read-only"),
+        errno.ESTALE: phrase("ESTALE, the file is gone"),
+    }
+)
 
 
 def lock_directory(directory: Path, files: FileOperations) -> int:
@@ -32,13 +53,13 @@ def lock_directory(directory: Path, files: FileOperations) -> int:
     return descriptor
 
 
-def name_of(error: OSError) -> str:
-    """Return the symbolic name of an error, never its text: that may quote a path.
+def name_of(error: OSError) -> SafeText:
+    """Return what is wrong in words of ours, never the error's text: that may quote a path.
 
-    >>> name_of(OSError(28, "a text"))
-    'ENOSPC'
+    >>> name_of(OSError(28, "a text")), name_of(OSError(62, "a text"))
+    ('ENOSPC, no space left', 'error 62 of the system')
     """
-    return errno.errorcode.get(error.errno or 0, type(error).__name__)
+    return _NAMES.get(error.errno or 0) or phrase("error {} of the system", error.errno or 0)
 
 
 def refused(what: str, error: OSError) -> SpoolError:

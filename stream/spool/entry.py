@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 
 import msgpack
 
+from models.sanitizer.safe_text import SafeText
 from storage.seal import SealBroken
 
 _VERSION: Final = b"\x01"
@@ -62,13 +63,25 @@ class Position(NamedTuple):
     seq: int
 
 
+class Bookmark(NamedTuple):
+    """A position to go on from later, with the series of its segment: it fits no other spool."""
+
+    position: Position
+    series: str
+
+
 class Block(NamedTuple):
-    """What one group commit wrote. `received_ns` never goes back; `after` is where to resume."""
+    """What one group commit wrote. `received_ns` never goes back; `after` is where to resume.
+
+    `series` and `seq` together name the block for ever: numbers alone come again when a spool is removed or is taken
+    back to an older copy. Blocks from before there were series have an empty one.
+    """
 
     seq: int
     received_ns: int
     entries: tuple[Entry, ...]
     after: Position
+    series: str = ""
 
 
 class Stored(NamedTuple):
@@ -79,12 +92,12 @@ class Stored(NamedTuple):
 
 
 class Damage(NamedTuple):
-    """Bytes that should hold blocks and do not; `reason` is a sentence of ours."""
+    """Bytes that should hold blocks and do not, or (with length 0) a place that is not as it was."""
 
     segment: int
     offset: int
     length: int
-    reason: str
+    reason: SafeText
 
 
 def identity(entry: Entry) -> tuple[bytes, ...] | None:

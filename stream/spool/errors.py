@@ -37,9 +37,17 @@ class SpoolClosed(SpoolError):
     remedy = "Send again once the receiver runs; clients do so by themselves."
 
 
+class SpoolReplaced(SpoolError):
+    """The files of a spool were removed or replaced under a process that had them open."""
+
+    code = "spool_replaced"
+    meaning = "The spool's files were removed or replaced while Mayday was using them."
+    remedy = "Nothing: started again, it goes on in the spool that is there. Stop Mayday before touching its state."
+
+
 class PositionUnknown(SpoolError):
     """A reader was told to go on from a place that this spool never had."""
 
     code = "spool_position"
-    meaning = "The stream's recovery state points to a place that this spool does not have."
-    remedy = "Restore spool and recovery state from the same backup, or remove both to begin anew."
+    meaning = "A reader was told to go on from a place that this spool does not have."
+    remedy = "Restore the spool from a backup that has it, or read the spool from its oldest block."

@@ -47,6 +47,15 @@ class FileOperations:
         finally:
             os.close(descriptor)
 
+    def is_at(self, descriptor: int, path: Path) -> bool:
+        """Say whether the open file is the one that stands at `path`."""
+        try:
+            there = path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        ours = os.fstat(descriptor)
+        return (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)
+
     def free_bytes(self, directory: Path) -> int:
         """Bytes that this process may still write to the file system of `directory`."""
         status = os.statvfs(directory)

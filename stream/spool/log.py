@@ -6,11 +6,13 @@ must `abandon` the segment and `begin` another, and nothing that failed can ever
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from storage.seal import KeyRing
 from stream.spool.committed import Committed, Publisher
 from stream.spool.entry import Position
+from stream.spool.errors import SpoolReplaced
 from stream.spool.files import FileOperations
 from stream.spool.recovery import Recovered
 from stream.spool.retention import Kept
@@ -23,7 +25,8 @@ _MINUTE_NS = 60 * 10**9
 class SegmentLog:
     """Blocks go in at the end; `kept` are the closed segments, oldest first, for retention to shorten.
 
-    `received_ns` is the spool time of the last block, `seq` the number of the next one.
+    `received_ns` is the spool time of the last block, `seq` the number of the next one. Each log draws a series for
+    its blocks: where the directory was taken back to an older copy, a number comes a second time, in another series.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class SegmentLog:
         self._segment: Segment | None = None
         self._offset = 0
         self._publisher = Publisher(directory, files)
+        self._series_id = os.urandom(16)
 
     @property
     def is_open(self) -> bool:
@@ -61,17 +65,31 @@ class SegmentLog:
         return sum(kept.bytes for kept in self.kept) + (self._offset if self._segment is not None else 0)
 
     def write(self, received_ns: int, part: int, plain: bytes, duplicates: int) -> int:
-        """Write and sync one block and return its number. It is not published yet."""
+        """Write and sync one block and return its number. It is not published yet.
+
+        Raises `SpoolReplaced` when nobody would find it: then all is to be given up.
+        """
         segment = self._segment
         if segment is None or self._is_full(segment, len(plain), received_ns):
             segment = self.begin(received_ns, duplicates)
         parts = segment.make(self.seq, received_ns, part, plain)
         self._files.write(segment.descriptor, parts, self._offset)
         self._files.sync(segment.descriptor)
+        self.check_place()
         seq = self.seq
         self.seq, self.received_ns = seq + 1, received_ns
         self._offset += sum(map(len, parts))
         return seq
+
+    def check_place(self) -> None:
+        """See that the segment is still where readers look for it. Raises `SpoolReplaced`."""
+        if self._segment is None:
+            return
+        number = self._segment.header.number
+        if not self._files.is_at(self._segment.descriptor, path_of(self._directory, number)):
+            raise SpoolReplaced(
+                f"Segment {number} was removed or replaced while it was written", hint=SpoolReplaced.remedy
+            )
 
     def begin(self, now_ns: int, duplicates: int) -> Segment:
         """Begin the next segment, whose header says where the last one validly ended, and publish it."""
@@ -86,6 +104,7 @@ class SegmentLog:
             previous_end=at.offset,
             first_seq=self.seq,
             started_ns=started,
+            series_id=self._series_id,
         )
         self.abandon()
         self._segment, self._offset, self._number = segment, FRAMES_AT, self._number + 1

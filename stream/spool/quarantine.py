@@ -1,6 +1,6 @@
 """Messages that framed but did not decode, kept aside sealed: nothing acknowledged is ever thrown away.
 
-The dataflow adds them, keyed by (block number, place in the block): a replay after a crash adds nothing
+The dataflow adds them, keyed by (series, block number, place in the block): a replay after a crash adds nothing
 twice. Files are segments like the spool's own, in `quarantine/` below it, each with a data key of its own. A
 message stays as long as the spool keeps blocks (`keep_hours`), or until `quarantine_max_bytes` is reached;
 whole files go, the oldest first.
@@ -29,6 +29,7 @@ from stream.spool.segment import FRAMES_AT, Found, Segment, numbers, path_of
 from stream.spool.settings import MIB, SpoolSettings
 
 _FILE_BYTES: Final = 16 * MIB
+Key = tuple[str, int, int]
 
 
 class Quarantined(NamedTuple):
@@ -39,11 +40,12 @@ class Quarantined(NamedTuple):
     received_ns: int
     reason: str
     entry: Entry
+    series: str = ""
 
     @property
-    def key(self) -> tuple[int, int]:
+    def key(self) -> Key:
         """What makes it the same one in a replay."""
-        return self.seq, self.part
+        return self.series, self.seq, self.part
 
 
 def path_in(spool: Path) -> Path:
@@ -53,7 +55,7 @@ def path_in(spool: Path) -> Path:
 
 def read_quarantine(spool: Path, ring: KeyRing) -> Iterator[Quarantined]:
     """Yield what is kept aside, oldest first, each once, without damaged places. Raises `WrongKey`."""
-    seen: set[tuple[int, int]] = set()
+    seen: set[Key] = set()
     for number in numbers(path_in(spool)):
         for item in _in_file(path_of(path_in(spool), number), ring):
             if item.key not in seen:
@@ -74,7 +76,7 @@ class Quarantine:
     ) -> None:
         self._directory, self._ring, self._settings, self._files = path_in(spool), ring, settings, files
         self._lock = lock
-        self._reasons: dict[int, dict[tuple[int, int], str]] = {}  # by file
+        self._reasons: dict[int, dict[Key, str]] = {}  # by file
         self._newest: dict[int, int] = {}
         self._segment: Segment | None = None
         self._offset = 0
@@ -100,7 +102,7 @@ class Quarantine:
     def __len__(self) -> int:
         return sum(map(len, self._reasons.values()))
 
-    def __contains__(self, key: tuple[int, int]) -> bool:
+    def __contains__(self, key: Key) -> bool:
         return any(key in reasons for reasons in self._reasons.values())
 
     @property
@@ -169,9 +171,9 @@ class Quarantine:
         self.close()
 
     def _load(self) -> None:
-        seen: set[tuple[int, int]] = set()
+        seen: set[Key] = set()
         for number in numbers(self._directory):
-            reasons: dict[tuple[int, int], str] = {}
+            reasons: dict[Key, str] = {}
             newest = 0
             for item in _in_file(path_of(self._directory, number), self._ring):
                 newest = max(newest, item.received_ns)
@@ -195,7 +197,7 @@ class Quarantine:
 
 
 def _packed(item: Quarantined) -> bytes:
-    reason = item.reason.encode()
+    reason = f"{item.reason}@{item.series}".encode() if item.series else item.reason.encode()
     block = pack_block([item.entry.received_ns], [pack_entry(item.entry)])
     return len(reason).to_bytes(2, "little") + reason + block
 
@@ -212,7 +214,8 @@ def _in_file(path: Path, ring: KeyRing) -> Iterator[Quarantined]:
             if isinstance(found, Found):
                 length = int.from_bytes(found.plain[:2], "little")
                 (entry,) = unpack_entries(found.plain[2 + length :])
-                header, reason = found.header, found.plain[2 : 2 + length].decode()
-                yield Quarantined(header.seq, header.part, header.received_ns, reason, entry)
+                header = found.header
+                reason, _, series = found.plain[2 : 2 + length].decode().partition("@")
+                yield Quarantined(header.seq, header.part, header.received_ns, reason, entry, series)
     finally:
         segment.close()

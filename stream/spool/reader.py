@@ -4,36 +4,53 @@ Readers never pass the synced length, hold no lock and change nothing. In a clos
 next segment's header says that it validly ended, so the half-written tail of a failed sync is never seen.
 Damaged bytes are put into `damage` and skipped up to the next frame marker; block numbers go on behind them.
 
-Fails with `WrongKey` when the spool was sealed under another master key and with `PositionUnknown` when it
-never had the position it was told to go on from.
+From a `Bookmark` it goes on in any spool, so that nothing in it is left out (`taking_up`); a plain position is taken
+at its word, and `PositionUnknown` is raised when the spool never had it. Fails with `WrongKey` when the spool was
+sealed under another master key, and with `SpoolReplaced` when its files change hands while they are read.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from models.sanitizer.safe_text import phrase
 from storage.seal import KeyRing
 from stream.spool.committed import Committed, read_committed
-from stream.spool.entry import Block, Damage, Position, unpack_entries
-from stream.spool.errors import PositionUnknown
+from stream.spool.entry import Block, Bookmark, Damage, Position, unpack_entries
+from stream.spool.errors import PositionUnknown, SpoolReplaced
+from stream.spool.files import FileOperations
 from stream.spool.segment import FRAMES_AT, Found, Segment, SegmentHeader, header_of, numbers, path_of
 from stream.spool.settings import MIB
+from stream.spool.taking_up import take_up
 
 
 class SpoolReader:
     """Blocks in order from `at` on (None: from the oldest that is kept). Not to be shared between threads.
 
-    `position` is where the next `read` goes on, and what to hand to another reader later; `damage` grows.
+    `position` is where the next `read` goes on; `bookmark` is what to keep and hand to another reader later; `damage`
+    grows.
     """
 
-    def __init__(self, directory: Path, ring: KeyRing, at: Position | None = None) -> None:
+    def __init__(self, directory: Path, ring: KeyRing, at: Position | Bookmark | None = None) -> None:
         self._directory, self._ring = directory, ring
-        self.position: Position | None = at
+        self._mark = at if isinstance(at, Bookmark) else None
+        self.position: Position | None = at.position if isinstance(at, Bookmark) else at
         self.damage: list[Damage] = []
         self._segment: Segment | None = None
         self._end: int | None = None  # where the open segment validly ends, once a later one says so
         self._stop_seq: int | None = None  # first block of the next segment: none of ours has this number
         self._checked = at is None
+
+    @property
+    def bookmark(self) -> Bookmark | None:
+        """Where the next `read` goes on, in which series; None before anything was there."""
+        position = self.position
+        if position is None or not self._checked:
+            return self._mark
+        if self._segment is not None and self._segment.header.number == position.segment:
+            return Bookmark(position, self._segment.header.series)
+        header = header_of(self._directory, position.segment)
+        return Bookmark(position, header.series if header is not None else "")
 
     def read(self, max_blocks: int, max_bytes: int = 32 * MIB) -> list[Block]:
         """Return up to `max_blocks` blocks, fewer when they exceed `max_bytes`; empty when all is read."""
@@ -41,6 +58,7 @@ class SpoolReader:
         if committed is None:
             return []
         position = self._begin(committed)
+        self._check_place(position, committed)
         blocks: list[Block] = []
         size = 0
         while len(blocks) < max_blocks and size < max_bytes and position < committed.position:
@@ -80,6 +98,8 @@ class SpoolReader:
             if first is None:  # nothing, or an unreadable header: `_enter` reports it
                 return Position(kept[0] if kept else committed.position.segment, FRAMES_AT, 0)
             return Position(first.number, FRAMES_AT, first.first_seq)
+        if self._mark is not None and not self._checked:
+            position = self._take_up(self._mark, committed)
         if not self._checked:
             header = header_of(self._directory, position.segment)
             following = self._header_after(position.segment)
@@ -89,10 +109,38 @@ class SpoolReader:
             if later or before or behind:
                 raise PositionUnknown(
                     f"This spool does not have segment {position.segment}, block {position.seq}",
-                    hint="Restore spool and recovery state from the same backup, or remove both",
+                    hint=PositionUnknown.remedy,
                 )
             self._checked = True
         return position
+
+    def _take_up(self, mark: Bookmark, committed: Committed) -> Position:
+        """Return where to go on from a bookmark, noting it when that is another place."""
+        found = take_up(self._directory, mark, committed)
+        if not found.as_marked:
+            reason = phrase(
+                "the place that was read to is not in this spool; it is read from where it may be new"
+            )
+            self.damage.append(Damage(mark.position.segment, mark.position.offset, 0, reason))
+        self.position, self._checked = found.position, True
+        return found.position
+
+    def _check_place(self, position: Position, committed: Committed) -> None:
+        """See that the open segment is still the one of its name; retention may take the name away.
+
+        A spool that another took the place of ends otherwise too: before the place that was read to. Only what was
+        published may lag behind that, after a power loss and before the next writer.
+        """
+        if not self._enter(position.segment) or self._segment is None:
+            return
+        path = path_of(self._directory, position.segment)
+        if FileOperations().is_at(self._segment.descriptor, path):
+            return
+        if path.exists() or position > committed.position:
+            raise SpoolReplaced(
+                f"Segment {position.segment} was removed or replaced while it was read",
+                hint=SpoolReplaced.remedy,
+            )
 
     def _enter(self, number: int) -> bool:
         """Have segment `number` open; False if it is gone or its header is unreadable."""
@@ -104,7 +152,7 @@ class SpoolReader:
         except FileNotFoundError:
             return False
         if self._segment is not None and self._segment.copies < 2:
-            self.damage.append(Damage(number, 0, 0, "one copy of the segment's header was altered"))
+            self.damage.append(Damage(number, 0, 0, phrase("one copy of the segment's header was altered")))
         return self._segment is not None
 
     def _next(self, position: Position, committed: Committed) -> Found | Damage | None:
@@ -137,10 +185,12 @@ class SpoolReader:
         if header.seq < position.seq:
             length = found.end - position.offset
             self.damage.append(
-                Damage(position.segment, position.offset, length, "a block stands here a second time")
+                Damage(position.segment, position.offset, length, phrase("a block stands here a second time"))
             )
             return after._replace(seq=position.seq)
-        blocks.append(Block(header.seq, header.received_ns, unpack_entries(found.plain), after))
+        assert self._segment is not None
+        entries, series = unpack_entries(found.plain), self._segment.header.series
+        blocks.append(Block(header.seq, header.received_ns, entries, after, series))
         return after
 
     def _after_segment(self, position: Position, committed: Committed) -> Position:
@@ -152,19 +202,19 @@ class SpoolReader:
         if header is not None and position.seq > header.first_seq:
             raise PositionUnknown(
                 f"Block {position.seq} of segment {position.segment} is not in this spool",
-                hint="Restore spool and recovery state from the same backup, or remove both",
+                hint=PositionUnknown.remedy,
             )
         if header is not None and header.previous != position.segment:
-            self.damage.append(Damage(position.segment + 1, 0, 0, "segments are missing"))
+            self.damage.append(Damage(position.segment + 1, 0, 0, phrase("segments are missing")))
         return Position(number, FRAMES_AT, position.seq)
 
     def _after_lost_segment(self, position: Position, committed: Committed) -> Position:
         """Report a segment that is gone or unreadable and return the place behind it."""
         path = path_of(self._directory, position.segment)
         if path.exists():
-            reason, length = "both copies of the segment's header were altered", path.stat().st_size
+            length, reason = path.stat().st_size, phrase("both copies of the segment's header were altered")
         else:
-            reason, length = "the segment was removed", 0
+            length, reason = 0, phrase("the segment was removed")
         self.damage.append(Damage(position.segment, position.offset, length, reason))
         number = next((n for n in numbers(self._directory) if n > position.segment), None)
         if number is None or number > committed.position.segment:

@@ -16,6 +16,7 @@ import os
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from models.sanitizer.safe_text import phrase
 from storage.seal import KeyRing
 from stream.spool.committed import Committed, read_committed
 from stream.spool.consumed import read_consumed
@@ -94,7 +95,7 @@ def _tail_of(directory: Path, last: int, committed: Committed, ring: KeyRing, fi
     published = committed.position.offset if committed.position.segment == last else FRAMES_AT
     if segment is None:
         frame, end = last_frame_in_the_open(path)
-        damage = (Damage(last, 0, end, "both copies of the segment's header were altered"),)
+        damage = (Damage(last, 0, end, phrase("both copies of the segment's header were altered")),)
         if frame is None:
             return _Tail(max(end, published), 0, 0, damage, 0)
         return _Tail(max(end, published), frame.seq + 1, frame.received_ns, damage, 0)

@@ -1,7 +1,8 @@
 """Segment files: a header kept twice, then frames.
 
 The header holds the segment's number, where the segment before it validly ended, the number of its first
-block, the spool time at its beginning, and its data key wrapped by the key ring. It fills bytes 0-4095 and
+block, the spool time at its beginning, its data key wrapped by the key ring, and the series its blocks are
+numbered in: a random id that each opening of a writer draws anew, zeros in files from before there were series. It fills bytes 0-4095 and
 again 4096-8191, so that one bad byte or sector costs nothing; frames begin at `FRAMES_AT`. A segment gets its
 name only when its header is synced: a named file without a valid header is damage, never a start that was cut
 short.
@@ -22,6 +23,7 @@ from typing import Final, NamedTuple
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from models.sanitizer.safe_text import phrase
 from storage.seal import WRAPPED_BYTES, KeyRing, SealBroken, WrongKey, new_data_key
 from stream.spool import frame
 from stream.spool.entry import Damage
@@ -31,7 +33,8 @@ MAGIC: Final = b"MAYDAY\x00\x01"
 _COPY_BYTES: Final = 4096
 _COPIES: Final = (0, _COPY_BYTES)
 FRAMES_AT: Final = 2 * _COPY_BYTES
-_FIELDS: Final = struct.Struct(f"<8sQQQQq16s{WRAPPED_BYTES}s")
+_FIELDS: Final = struct.Struct(f"<8sQQQQq16s{WRAPPED_BYTES}s16s")
+NO_SERIES: Final = bytes(16)
 _CHECK: Final = struct.Struct("<I")
 _NAME: Final = re.compile(r"segment-(\d{10})")
 _STRIDE: Final = 1 << 20
@@ -47,6 +50,12 @@ class SegmentHeader(NamedTuple):
     started_ns: int
     identity: bytes
     wrapped: bytes
+    series_id: bytes
+
+    @property
+    def series(self) -> str:
+        """Name of the series in hexadecimal, empty for the one without a name."""
+        return "" if self.series_id == NO_SERIES else self.series_id.hex()
 
 
 class Found(NamedTuple):
@@ -134,11 +143,12 @@ class Segment:
         previous_end: int = 0,
         first_seq: int = 0,
         started_ns: int = 0,
+        series_id: bytes = NO_SERIES,
     ) -> Segment:
         """Make a segment whose header and name are on the disk when this returns. Raises `OSError`."""
         key = new_data_key()
         header = SegmentHeader(
-            number, previous, previous_end, first_seq, started_ns, os.urandom(16), ring.wrap(key)
+            number, previous, previous_end, first_seq, started_ns, os.urandom(16), ring.wrap(key), series_id
         )
         fields = _FIELDS.pack(MAGIC, *header).ljust(_COPY_BYTES - _CHECK.size, b"\x00")
         copy = fields + _CHECK.pack(zlib.crc32(fields))
@@ -175,7 +185,7 @@ class Segment:
         plain = frame.open_box(self._cipher, self._context, header, box)
         if plain is None:
             return Damage(
-                self.header.number, offset, header.frame_bytes, "the content of a block was altered"
+                self.header.number, offset, header.frame_bytes, phrase("the content of a block was altered")
             )
         return Found(header, plain, offset + header.frame_bytes)
 
@@ -207,11 +217,13 @@ class Segment:
             while found >= 0:
                 if self._header_at(at + found, end) is not None:
                     return Damage(
-                        number, offset, at + found - offset, "bytes between two blocks were altered"
+                        number, offset, at + found - offset, phrase("bytes between two blocks were altered")
                     )
                 found = window.find(frame.MARKER, found + 1)
             at += _STRIDE
-        reason = "the segment is cut short" if size < end else "no further block in the segment is readable"
+        reason = phrase("the segment is cut short")
+        if size >= end:
+            reason = phrase("no further block in the segment is readable")
         return Damage(number, offset, end - offset, reason)
 
 

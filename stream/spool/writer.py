@@ -32,7 +32,7 @@ from stream.spool.consumed import make_room_for_consumed
 from stream.spool.dedupe import DedupeIndex, KeyMaker
 from stream.spool.disk import FULL, lock_directory, name_of, refused
 from stream.spool.entry import Damage, Entry, Stored, pack_block, pack_entry
-from stream.spool.errors import SpoolClosed, SpoolError, SpoolFull
+from stream.spool.errors import SpoolClosed, SpoolError, SpoolFull, SpoolReplaced
 from stream.spool.files import FileOperations
 from stream.spool.info import SpoolInfo, spool_info
 from stream.spool.limits import apply_limits
@@ -84,6 +84,7 @@ class SpoolWriter:
         self._duplicates = duplicates
         self._idle = False
         self._closing = self._closed = False
+        self._failure: SpoolError | None = None
         self._refusing = False  # after a failure, until a new segment has begun
         self._thread = threading.Thread(target=self._run, name="spool-writer", daemon=True)
 
@@ -168,6 +169,11 @@ class SpoolWriter:
             self.room.update(NoRoom.BUSY)
         return future
 
+    @property
+    def failure(self) -> SpoolError | None:
+        """Why nothing can be stored until the process is started again; None while all is well."""
+        return self._failure
+
     def info(self) -> SpoolInfo:
         """Return the state of the spool as the writer knows it."""
         with self._guard:
@@ -184,6 +190,10 @@ class SpoolWriter:
             self._closing = self._closed = True
             self._guard.notify_all()
         self._thread.join()
+        if self._failure is not None:  # what stands in the directory now may be another's
+            self._log.close()
+            os.close(self._lock_descriptor)
+            return
         try:
             with contextlib.suppress(OSError):  # the next opening reads the keys from the blocks instead
                 self._log.publish(self._duplicates)
@@ -252,13 +262,23 @@ class SpoolWriter:
                 if time.monotonic() >= due:
                     self._look_after()
                     due = time.monotonic() + self._settings.look_seconds
+        except SpoolReplaced as error:
+            LOG.error("spool: %s", error)
+            self._give_up(group or [], error)
         except BaseException:
             # A fault of ours: whoever waits must hear of it, for silence would hold connections for ever.
-            with self._guard:
-                self._closing = True
-            self._fail(group or [], SpoolError("The spool's writer failed", hint="Restart `mayday receive`"))
-            self.room.update(NoRoom.FAILED)
+            self._give_up(
+                group or [], SpoolError("The spool's writer failed", hint="Restart `mayday receive`")
+            )
             raise
+
+    def _give_up(self, group: list[_Waiting], reason: SpoolError) -> None:
+        """Take nothing any more; the process has to end."""
+        with self._guard:
+            self._closing = True
+            self._failure = reason
+        self._fail(group, reason)
+        self.room.update(NoRoom.FAILED)
 
     def _commit(self, group: list[_Waiting]) -> None:
         before = self._log.received_ns
@@ -326,6 +346,7 @@ class SpoolWriter:
     # -- every look_seconds: the writer's thread -----------------------------------------------------------------
 
     def _look_after(self) -> None:
+        self._log.check_place()
         try:
             if self._log.is_open:
                 self._checkpoint_keys()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -44,15 +43,15 @@ from stream.flow_settings import FlowSettings
 from stream.flow_status import Progress, read_flow_status
 from stream.grouping import CountedAside, Faults, Grouping
 from stream.plain import run_plain
-from stream.run import prepared_recovery, run_stream
+from stream.run import run_stream
 from stream.service_state import Tools
 from stream.shard import Shard
 from stream.sink import Delivery, FactsSink
-from stream.source import ResumeState, SpoolPartition, SpoolSource
+from stream.source import ResumeState, SpoolPartition, SpoolSource, bookmark_of
 from stream.spool import (
     Block,
+    Bookmark,
     Position,
-    PositionUnknown,
     Quarantine,
     SpoolLocked,
     SpoolReader,
@@ -61,6 +60,7 @@ from stream.spool import (
     read_consumed,
     read_quarantine,
 )
+from stream.stored_state import prepared_recovery
 from stream.testing import FactStore, garbage, line, message, seconds, tick
 
 NOW = 1_772_420_400
@@ -117,7 +117,7 @@ def plain(layout: Layout) -> list[str]:
 class _Crashing(SpoolPartition):
     """As hard as a kill: no snapshot, no end, nothing of this epoch is stored."""
 
-    def __init__(self, source: CrashingSource, at: Position | None) -> None:
+    def __init__(self, source: CrashingSource, at: Bookmark | None) -> None:
         super().__init__(source, at)
         self._left = source.polls
 
@@ -132,7 +132,7 @@ class CrashingSource(SpoolSource):
     polls = -1
 
     def build_part(self, step_id: str, for_part: str, resume_state: ResumeState | None) -> SpoolPartition:
-        return _Crashing(self, None if resume_state is None else Position(*resume_state))
+        return _Crashing(self, bookmark_of(resume_state))
 
 
 class Flow:
@@ -355,7 +355,7 @@ class Away:
         self.store, self.left = store, calls
         self.asked = threading.Event()
 
-    def __call__(self, facts: Sequence[BlockFacts]) -> object:
+    def __call__(self, facts: Sequence[BlockFacts]) -> dict[str, int]:
         self.asked.set()
         if self.left:
             self.left -= 1
@@ -454,19 +454,6 @@ def test_faults_of_ours_that_go_on_end_the_flow_and_lose_nothing(
     assert store.reports() == plain(layout)
 
 
-def test_a_state_without_its_spool_is_refused(tmp_path: Path) -> None:
-    layout = Layout(tmp_path).prepare()
-    write_spool(layout, 10)
-    write_spool(layout, 10, first=10)
-    store = FactStore(tmp_path / "facts.db")
-    run_here(layout, store.send, threading.Event())
-    shutil.rmtree(layout.spool)
-    layout.prepare()
-    write_spool(layout, 2)
-    with pytest.raises(PositionUnknown):
-        run_here(layout, store.send, threading.Event())
-
-
 def test_one_stream_per_state(tmp_path: Path) -> None:
     layout = Layout(tmp_path).prepare()
     with Quarantine.open(layout.spool, RING, SpoolSettings()), pytest.raises(SpoolLocked):
@@ -500,7 +487,12 @@ def report(block: int, shard: int) -> BlockFacts:
 
 def test_reports_are_sent_in_order_of_blocks() -> None:
     sent: list[tuple[int, int]] = []
-    delivery = Delivery(lambda facts: sent.extend((r.block, r.shard) for r in facts), threading.Event())
+
+    def send(facts: Sequence[BlockFacts]) -> dict[str, int]:
+        sent.extend((r.block, r.shard) for r in facts)
+        return {"new": len(facts)}
+
+    delivery = Delivery(send, threading.Event())
     delivery.deliver([report(block, shard) for shard in (5, 1) for block in range(1000)])
     assert sent == [(block, shard) for block in range(1000) for shard in (1, 5)]
 
@@ -508,7 +500,7 @@ def test_reports_are_sent_in_order_of_blocks() -> None:
 def test_a_stop_while_waiting_raises_and_never_returns() -> None:
     stop = threading.Event()
 
-    def away(facts: Sequence[BlockFacts]) -> object:
+    def away(facts: Sequence[BlockFacts]) -> dict[str, int]:
         stop.set()
         raise StoreUnavailable("nobody there")
 

@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 import pytest
 
 from storage.errors import StoreUnavailable
-from storage.facts import BlockFacts
+from storage.facts import HANDOVER, BlockFacts
 from stream.flow_errors import StreamStopped
-from stream.sink import Delivery, FactsPartition
+from stream.sink import Delivered, Delivery, FactsPartition
 
 DEADLINE = 20.0
+NOTHING_YET = Delivered("5" * 32, 0)
 
 
 def report(shard: int, block: int) -> BlockFacts:
@@ -27,16 +28,19 @@ class Receiving:
         self.let = threading.Event()
         self.asked = threading.Event()
         self.taken: list[tuple[int, int]] = []
+        self.marks: list[int] = []
 
-    def send(self, facts: Sequence[BlockFacts]) -> None:
+    def send(self, facts: Sequence[BlockFacts]) -> dict[str, int]:
         self.asked.set()
         assert self.let.wait(DEADLINE)
-        self.taken += [(one.block, one.shard) for one in facts]
+        self.marks += [one.block for one in facts if one.shard == HANDOVER]
+        self.taken += [(one.block, one.shard) for one in facts if one.shard != HANDOVER]
+        return {"new": len(facts)}
 
 
 def test_the_flow_goes_on_while_a_delivery_is_under_way() -> None:
     receiving = Receiving()
-    sink = FactsPartition(Delivery(receiving.send, threading.Event()))
+    sink = FactsPartition(Delivery(receiving.send, threading.Event()), NOTHING_YET)
     sink.write_batch([report(1, 1)])  # returns although nothing was taken yet
     assert receiving.asked.wait(DEADLINE)
     assert receiving.taken == []
@@ -47,7 +51,7 @@ def test_the_flow_goes_on_while_a_delivery_is_under_way() -> None:
 
 def test_an_epoch_is_stored_only_after_its_facts_are_taken() -> None:
     receiving = Receiving()
-    sink = FactsPartition(Delivery(receiving.send, threading.Event()))
+    sink = FactsPartition(Delivery(receiving.send, threading.Event()), NOTHING_YET)
     sink.write_batch([report(1, 1)])
     stored: list[list[tuple[int, int]]] = []
 
@@ -68,7 +72,7 @@ def test_an_epoch_is_stored_only_after_its_facts_are_taken() -> None:
 def test_facts_are_taken_in_order_one_delivery_at_a_time() -> None:
     receiving = Receiving()
     receiving.let.set()
-    sink = FactsPartition(Delivery(receiving.send, threading.Event()))
+    sink = FactsPartition(Delivery(receiving.send, threading.Event()), NOTHING_YET)
     for block in range(1, 50):
         sink.write_batch([report(2, block), report(1, block)])
     sink.snapshot()
@@ -80,10 +84,10 @@ def test_facts_are_taken_in_order_one_delivery_at_a_time() -> None:
 def test_what_was_never_handed_over_stops_the_flow_at_the_next_step(what: str) -> None:
     stop = threading.Event()
 
-    def away(facts: Sequence[BlockFacts]) -> None:
+    def away(facts: Sequence[BlockFacts]) -> dict[str, int]:
         raise StoreUnavailable("nobody answers", hint="")
 
-    sink = FactsPartition(Delivery(away, stop))
+    sink = FactsPartition(Delivery(away, stop), NOTHING_YET)
     sink.write_batch([report(1, 1)])
     stop.set()
     with pytest.raises(StreamStopped):

@@ -119,7 +119,7 @@ def test_bytes_behind_the_synced_length_are_not_seen(directory: Path) -> None:
     "at", [Position(99, 8192, 30), Position(8, 8192, 24), Position(3, 8192, 2), Position(1, 8192, 500)]
 )
 def test_a_position_that_this_spool_never_had_is_refused(directory: Path, at: Position) -> None:
-    with pytest.raises(PositionUnknown, match="same backup"):
+    with pytest.raises(PositionUnknown, match="does not have"):
         read_from(directory, at)
 
 
