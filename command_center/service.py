@@ -52,13 +52,14 @@ from storage.errors import (
 )
 from storage.exports import ExportNote
 from storage.facts import Applied, BlockFacts
-from storage.layout import Layout
+from storage.layout import LONGEST_PATH, Layout
 from storage.wire import MAX_BYTES, Admission, unpack
 
 T = TypeVar("T")
 SMALL: Final = 64 * 1024  # bytes of an action or a query
 BODY_S: Final = 30.0  # a body that takes longer is given up
-LONGEST_PATH: Final = 107  # bytes the kernel takes for a socket's path
+HEAD_S: Final = 10.0  # so is a connection on which no whole head arrives for so long
+BACKLOG: Final = 1024  # connections that may wait to be accepted; those beyond wait in their clients
 _PEER = struct.Struct("3i")  # pid, uid, gid
 _log = logging.getLogger(__name__)
 
@@ -91,9 +92,10 @@ class StoreService:
         layout: Layout,
         *,
         own_uid: int | None = None,
+        head_s: float = HEAD_S,
     ) -> None:
         self._center, self._database, self._directory = center, database, directory
-        self._gate, self._layout = gate, layout
+        self._gate, self._layout, self._head_s = gate, layout, head_s
         self._own_uid = os.getuid() if own_uid is None else own_uid
         self._started_at: datetime = database.clock()
         self._reports: dict[str, Callable[[], object]] = {}
@@ -129,10 +131,16 @@ class StoreService:
 
     async def _serve(self, bound: socket.socket, ready: Future[None]) -> None:
         self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
-        runner = web.AppRunner(self.application(), access_log=None, shutdown_timeout=5.0, lingering_time=1.0)
+        runner = web.AppRunner(
+            self.application(),
+            access_log=None,
+            shutdown_timeout=5.0,
+            lingering_time=1.0,
+            keepalive_timeout=self._head_s,
+        )
         try:
             await runner.setup()
-            await web.SockSite(runner, bound).start()
+            await web.SockSite(runner, bound, backlog=BACKLOG).start()
         except OSError as error:
             ready.set_exception(Guarded.from_foreign(error, doing="serving the socket"))
             return
@@ -301,6 +309,10 @@ async def _body(request: web.Request, limit: int) -> bytes:
                 parts.append(part)
     except TimeoutError:
         raise BadPayload("the body did not arrive in time", hint="Send it in one piece") from None
+    except web.RequestPayloadError:
+        raise BadPayload(
+            "the body is not packed as its header says, or is cut off", hint=BadPayload.remedy
+        ) from None
     return b"".join(parts)
 
 

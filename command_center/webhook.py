@@ -13,6 +13,7 @@ the `change_id`, which stands in the records as a token if it is more than words
 | status | meaning |
 |---|---|
 | 201 / 200 | recorded / was recorded already |
+| 400, 408 | the body is not packed as its header says, or is cut off; it did not arrive in time |
 | 401 | no token, or none that is known (recorded in the audit trail) |
 | 403 | the token's owner may not record changes |
 | 404, 405 | another path, another method |
@@ -50,6 +51,7 @@ from storage.records import ChangeMarkerKind
 
 PATH = "/v1/changes"
 ADDRESSES = 1024  # addresses and tokens whose calls are counted; the longest unseen is forgotten first
+BODY_S, HEAD_S = 30.0, 10.0  # seconds that a body, and a head on an open connection, may take
 _KNOWN = frozenset({"change_id", "service", "kind", "version", "at", "note"})
 _log = logging.getLogger(__name__)
 
@@ -146,9 +148,17 @@ class ChangeWebhook:
         if request.content_type != "application/json":
             return _answer(415, "not_json", "Send JSON, with the header Content-Type: application/json.")
         try:
-            call = ChangeCall.model_validate_json(await request.read())
+            async with asyncio.timeout(BODY_S):
+                body = await request.read()
+            call = ChangeCall.model_validate_json(body)
         except web.HTTPRequestEntityTooLarge:
             return _answer(413, "too_large", f"A change takes at most {self._settings.max_bytes} bytes.")
+        except web.RequestPayloadError:
+            return _answer(
+                400, "bad_body", "The body is not packed as its Content-Encoding says, or is cut off."
+            )
+        except TimeoutError:
+            return _answer(408, "too_slow", f"The body did not arrive within {BODY_S:.0f} s.")
         except ValidationError as error:
             return _unfit(error)
         try:
@@ -164,8 +174,8 @@ class ChangeWebhook:
             return _answer(403 if refused else 422, outcome.reasons[0], message)
         assert outcome.marker is not None
         fresh = "already_done" not in outcome.reasons
-        body = {"change_id": call.change_id or outcome.marker.id, "recorded": fresh, "message": message}
-        return web.json_response(body, status=201 if fresh else 200)
+        told = {"change_id": call.change_id or outcome.marker.id, "recorded": fresh, "message": message}
+        return web.json_response(told, status=201 if fresh else 200)
 
     def _carry_out(self, call: ChangeCall, operator: Operator) -> Outcome:
         action = RecordChange(
@@ -257,7 +267,9 @@ class WebhookServer:
 
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        runner = web.AppRunner(self._webhook.app(), access_log=None, shutdown_timeout=5.0)
+        runner = web.AppRunner(
+            self._webhook.app(), access_log=None, shutdown_timeout=5.0, keepalive_timeout=HEAD_S
+        )
         await runner.setup()
         try:
             host, port = parse_listen(self._listen)

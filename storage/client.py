@@ -11,6 +11,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
@@ -29,15 +30,29 @@ ARROW = "application/vnd.apache.arrow.stream"
 FACTS = "application/vnd.mayday.facts"
 
 
+_TIMEVAL = struct.Struct("ll")  # seconds and microseconds, as the kernel takes them
+
+
 class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: Path, timeout: float) -> None:
-        super().__init__("localhost", timeout=timeout)
-        self._path = path
+    """A connection whose patience also covers getting a place among those that wait to be accepted.
+
+    With a timeout of Python's a socket does not block, and connecting to a full queue fails at once. So it blocks while
+    it connects, and the kernel keeps the time.
+    """
+
+    def __init__(self, path: Path, patience: float) -> None:
+        super().__init__("localhost", timeout=patience)
+        self._path, self._patience = path, patience
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
+        limit = divmod(max(1, round(self._patience * 1e6)), 1_000_000)
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _TIMEVAL.pack(*limit))
+        try:
+            self.sock.connect(str(self._path))
+        except BlockingIOError:
+            raise TimeoutError from None
+        self.sock.settimeout(self._patience)
 
 
 class StoreClient:

@@ -62,5 +62,5 @@ def moment(text: str) -> datetime:
     """
     try:
         return datetime.fromisoformat(text).astimezone(UTC)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise BadInput("--at takes a time in ISO 8601", hint="For example 2026-03-02T03:00:00Z") from None

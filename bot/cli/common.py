@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -30,6 +31,19 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts
 def console(*, to_stderr: bool = False) -> Console:
     """Return a console that prints data as it is (no markup is read from values)."""
     return Console(stderr=to_stderr, markup=False, highlight=False)
+
+
+def local_time(moment: datetime) -> str:
+    """Return a time in this machine's zone with its offset; in UTC where its calendar ends in between.
+
+    >>> local_time(datetime(2026, 6, 15, 12, tzinfo=UTC))[:8]
+    '2026-06-'
+    """
+    try:
+        moment = moment.astimezone()
+    except (OverflowError, OSError, ValueError):
+        moment = moment.replace(tzinfo=moment.tzinfo or UTC)
+    return moment.strftime("%Y-%m-%d %H:%M:%S%z")
 
 
 @dataclass(frozen=True)

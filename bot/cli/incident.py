@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from bot.cli.common import ConfigOption, JsonOption, StateOption, console, setting
+from bot.cli.common import ConfigOption, JsonOption, StateOption, console, local_time, setting
 from bot.commands import Context, DeclareForm, Help
 from bot.grammar import help_text, parse
 from command_center.actions import ListIncidents
@@ -82,4 +82,4 @@ def _show(outcome: dict[str, Any], *, listing: bool) -> None:
 
 def local(text: str) -> str:
     """Return an ISO 8601 time in this machine's zone with its offset."""
-    return datetime.fromisoformat(text).astimezone().strftime("%Y-%m-%d %H:%M:%S%z")
+    return local_time(datetime.fromisoformat(text))

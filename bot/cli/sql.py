@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from datetime import datetime
 from typing import Annotated, Any
 
+import pyarrow as pa
 import typer
 from pydantic_core import to_jsonable_python
 from rich.table import Table
 
-from bot.cli.common import ConfigOption, JsonOption, StateOption, console, state_layout
+from bot.cli.common import ConfigOption, JsonOption, StateOption, console, local_time, state_layout
 from models.errors import BadInput
 from storage.client import StoreClient
 from storage.questions import QUESTIONS
@@ -53,7 +55,7 @@ def sql(
             raise BadInput("there is no question of that name", hint="`mayday sql --list` shows them all")
         query = known[question].sql
     assert query is not None
-    rows = StoreClient(layout.socket).query(query)
+    rows = readable(StoreClient(layout.socket).query(query))
     if as_json:
         for row in rows.to_pylist():
             print(json.dumps(to_jsonable_python(row)))
@@ -69,11 +71,23 @@ def sql(
         console(to_stderr=True).print(f"{rows.num_rows} rows", style="dim")
 
 
+def readable(table: pa.Table) -> pa.Table:
+    """Return the table with every value one that Python can hold: a column with times outside its calendar becomes
+    their numbers, microseconds since 1970.
+    """
+    for at, column in enumerate(table.columns):
+        try:
+            column.to_pylist()
+        except (ValueError, OverflowError):
+            table = table.set_column(at, table.column_names[at], column.cast(pa.int64()))
+    return table
+
+
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    if hasattr(value, "astimezone"):
-        return str(value.astimezone().strftime("%Y-%m-%d %H:%M:%S%z"))
+    if isinstance(value, datetime):
+        return local_time(value)
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

@@ -37,6 +37,7 @@ from storage.records import ChangeMarker, Incident, IncidentEvent, IncidentStatu
 from storage.transaction import Transaction
 
 Step = Declare | Acknowledge | SetStatus | Note | SetSeverity | Resolve | Close | RecordChange
+EARLIEST = 2000  # year; a change before it is a mistake, and a clock near the calendar's ends overflows
 S = IncidentStatus
 
 
@@ -200,6 +201,11 @@ class Desk:
         return Outcome(False, message, incident, ("already_acknowledged",))
 
     def _record(self, tx: Transaction, step: RecordChange, actor: Operator, cause: str) -> Outcome:
+        if step.at is not None and step.at.year < EARLIEST:
+            message = phrase(
+                "The time of that change lies before {}. Give the time at which it was made.", EARLIEST
+            )
+            return Outcome(False, message, reasons=("too_long_ago",))
         future = timedelta(seconds=self._settings.changes.future)
         if step.at is not None and step.at > tx.now + future:
             message = phrase(

@@ -8,6 +8,7 @@ import socket
 import stat
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,12 +57,14 @@ def serving(database: Database) -> Callable[..., Any]:
     """Serve with the real command center; yields the client of this Unix user."""
 
     @contextmanager
-    def serving(*roles: Role, own_uid: int | None = None) -> Iterator[StoreClient]:
+    def serving(*roles: Role, own_uid: int | None = None, head_s: float = 10.0) -> Iterator[StoreClient]:
         people = [Operator(id="me", name="On-call engineer", uid=ME, roles=roles)] if roles else []
         directory = Directory(people)
         gate = Gate(Vocabulary.base(), names=["billing", "records-db"])
         center = CommandCenter(database, gate, directory, CenterSettings(), database.clock)
-        service = StoreService(center, database, directory, gate, database.layout, own_uid=own_uid)
+        service = StoreService(
+            center, database, directory, gate, database.layout, own_uid=own_uid, head_s=head_s
+        )
         service.report("slack", lambda: "connected")
         service.start()
         try:
@@ -365,3 +368,58 @@ def test_the_id_of_a_change_is_kept_as_a_token_that_is_the_same_for_the_same_id(
     assert ids[1].startswith("tag-")
     kept = database.read(lambda reader: reader.execute("SELECT payload FROM audit_log"))
     assert not [payload for (payload,) in kept if "48213907" in payload or "quuxly" in payload]
+
+
+def test_a_client_waits_for_its_place_among_many(tmp_path: Path) -> None:
+    """A full queue is a reason to wait as long as one has time, not to say that nobody is there."""
+    path = tmp_path / "s.sock"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(path))
+        listener.listen(1)
+        before: list[socket.socket] = []
+        while True:
+            one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            one.setblocking(False)
+            try:
+                one.connect(str(path))
+            except BlockingIOError:
+                one.close()
+                break
+            before.append(one)
+        with pytest.raises(StoreTimeout):
+            StoreClient(path).status(within=0.1)
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(lambda: StoreClient(path).status(within=20))
+            for one in before:
+                one.close()
+                listener.accept()[0].close()
+            served, _ = listener.accept()
+            served.recv(4096)
+            served.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{"pid": 1}')
+            assert answer.result() == {"pid": 1}
+            served.close()
+
+
+def test_a_head_that_does_not_come_to_its_end_is_given_up(
+    database: Database, serving: Callable[..., Any]
+) -> None:
+    with serving(head_s=0.3), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as half:
+        half.settimeout(20)
+        half.connect(str(database.layout.socket))
+        half.sendall(b"GET /status HT")
+        assert half.recv(100) == b""
+
+
+@pytest.mark.parametrize("path", ["/facts", "/perform", "/query", "/export"])
+def test_a_body_that_is_not_packed_as_it_says_is_refused(
+    database: Database, serving: Callable[..., Any], path: str
+) -> None:
+    with serving(Role.ENGINEER), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
+        peer.settimeout(20)
+        peer.connect(str(database.layout.socket))
+        peer.sendall(
+            f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\njunk".encode()
+        )
+        answer = peer.recv(4096)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"bad_payload" in answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import socket
@@ -58,12 +59,15 @@ class Hook:
         content_type: str = "application/json",
         method: str = "POST",
         path: str = "/v1/changes",
+        coding: str | None = None,
     ) -> Answer:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.server.port}{path}", data=raw, method=method
         )
         request.add_header("Content-Type", content_type)
+        if coding is not None:
+            request.add_header("Content-Encoding", coding)
         if token is not None:
             request.add_header("Authorization", f"{scheme} {token}")
         try:
@@ -237,3 +241,36 @@ def test_a_clock_that_goes_back_gives_nobody_more_calls(rig: Rig) -> None:
     assert [meter.wait("a") for _ in range(3)] == [0, 0, 30]
     rig.clock.move(-3600)
     assert meter.wait("a") > 0
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "1999-12-31T23:59:59Z"])
+def test_a_time_before_anything_was_deployed_is_refused_with_a_sentence(hook: Hook, at: str) -> None:
+    answer = hook.call(BODY | {"at": at})
+    assert (answer.status, answer.body["error"]) == (422, "too_long_ago")
+    assert "before 2000" in answer.body["message"]
+    assert hook.rig.db.read(lambda reader: reader.rows(ChangeMarker)) == []
+
+
+def test_a_time_far_ahead_is_refused_with_a_sentence(hook: Hook) -> None:
+    answer = hook.call(BODY | {"at": "9999-12-31T23:59:59-14:00"})
+    assert (answer.status, answer.body["error"]) == (422, "in_the_future")
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+def test_a_body_that_is_not_packed_as_it_says_is_refused_with_a_sentence(hook: Hook, coding: str) -> None:
+    answer = hook.call(b"this is not packed at all", coding=coding)
+    assert (answer.status, answer.body["error"]) == (400, "bad_body")
+    assert "Content-Encoding" in answer.body["message"]
+
+
+@pytest.mark.parametrize("coding", ["br", "zstd", "rot13"])
+def test_a_packing_that_is_not_known_is_refused(hook: Hook, coding: str) -> None:
+    assert hook.call(b"this is not packed at all", coding=coding).status in (400, 422)
+
+
+def test_a_packed_body_is_taken(hook: Hook) -> None:
+    assert hook.call(gzip.compress(json.dumps(BODY).encode()), coding="gzip").status == 201
+
+
+def test_a_packed_body_is_limited_by_what_it_unpacks_to(hook: Hook) -> None:
+    assert hook.call(gzip.compress(b" " * 1_000_000), coding="gzip").status == 413
