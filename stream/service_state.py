@@ -15,7 +15,6 @@ import hashlib
 import pickle
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from itertools import repeat
 from operator import floordiv
 from typing import Any, Final
@@ -37,6 +36,7 @@ from stream.fields import Lines
 from stream.flow_errors import StateUnreadable
 from stream.flow_settings import FlowSettings
 from stream.moments import MINUTE_NS, moment
+from stream.service_facts import BlockErrors, ServiceFacts
 
 SCHEMA: Final = 1
 _ERROR: Final = int(Level.ERROR)
@@ -60,55 +60,6 @@ class Tools:
             known = self.gate.name(raw, "host")
             self._hosts.put(raw, known)
         return known
-
-
-@dataclass(slots=True)
-class ServiceFacts:
-    """What one block said about one service."""
-
-    counts: list[MinuteCount] = field(default_factory=list)
-    traffic: list[ServiceTraffic] = field(default_factory=list)
-    patterns: list[ErrorPattern] = field(default_factory=list)
-    errors: list[ErrorEvent] = field(default_factory=list)
-    signals: list[Signal] = field(default_factory=list)
-    late: int = 0
-
-    def add(self, other: ServiceFacts) -> None:
-        """Put what another service, or a tick, said behind it."""
-        self.counts += other.counts
-        self.traffic += other.traffic
-        self.patterns += other.patterns
-        self.errors += other.errors
-        self.signals += other.signals
-        self.late += other.late
-
-
-@dataclass(slots=True)
-class _Errors:
-    """The error lines of one block: by (host, level, template), by slot, and the first of each template."""
-
-    groups: dict[tuple[str, int, str], list[int]] = field(default_factory=dict)  # count, first, last
-    slots: dict[int, Counter[str]] = field(default_factory=dict)
-    firsts: dict[str, tuple[int, int, str, int]] = field(default_factory=dict)  # time, level, host, count
-
-    def add(self, at: int, host: str, level: int, template_id: str, slot: int) -> None:
-        group = self.groups.get((host, level, template_id))
-        if group is None:
-            self.groups[host, level, template_id] = [1, at, at]
-        else:
-            group[0] += 1
-            group[1] = min(group[1], at)
-            group[2] = max(group[2], at)
-        self.slots.setdefault(slot, Counter())[template_id] += 1
-        first = self.firsts.get(template_id)
-        if first is None:
-            self.firsts[template_id] = (at, level, host, 1)
-        else:
-            earliest = first[:3] if first[0] <= at else (at, level, host)
-            self.firsts[template_id] = (earliest[0], max(first[1], level), earliest[2], first[3] + 1)
-
-    def __len__(self) -> int:
-        return sum(group[0] for group in self.groups.values())
 
 
 class ServiceState:
@@ -224,8 +175,8 @@ class ServiceState:
         late = sum(count for (_, minute, _), count in groups.items() if minute < closed)
         return counts, late
 
-    def _errors(self, lines: Lines, ids: list[str], received_ns: int) -> _Errors:
-        errors = _Errors()
+    def _errors(self, lines: Lines, ids: list[str], received_ns: int) -> BlockErrors:
+        errors = BlockErrors()
         if max(lines.level) >= _ERROR:
             slot_of = self._bursts.slot_of
             for at, host, level, template_id in zip(lines.ts, lines.host, lines.level, ids, strict=True):
@@ -269,7 +220,7 @@ class ServiceState:
 
     # -- detectors ----------------------------------------------------------------------------------------------
 
-    def _new_errors(self, errors: _Errors, newest_ns: int, block: str, received_ns: int) -> list[Signal]:
+    def _new_errors(self, errors: BlockErrors, newest_ns: int, block: str, received_ns: int) -> list[Signal]:
         minute = min(newest_ns, received_ns) // MINUTE_NS
         self._novelty.pass_minute(minute)
         signals = []
@@ -294,7 +245,7 @@ class ServiceState:
                 )
         return signals
 
-    def _burst(self, lines: Lines, errors: _Errors, block: str, received_ns: int) -> list[Signal]:
+    def _burst(self, lines: Lines, errors: BlockErrors, block: str, received_ns: int) -> list[Signal]:
         times: Iterable[int] = lines.ts
         if max(lines.ts) > received_ns:
             times = (min(at, received_ns) for at in lines.ts)

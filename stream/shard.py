@@ -24,7 +24,8 @@ from stream.fields import Lines
 from stream.flow_errors import StateUnreadable
 from stream.grouping import FAULT, Aside, Faults, ShardBlock, key_of
 from stream.moments import moment
-from stream.service_state import ServiceFacts, ServiceState, Tools
+from stream.service_facts import ServiceFacts
+from stream.service_state import ServiceState, Tools
 from stream.spool import Entry, Kind, Quarantined
 
 SCHEMA: Final = 1
