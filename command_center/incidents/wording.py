@@ -1,9 +1,9 @@
 """The sentences that people read: titles, summaries and timeline entries. Pure; everything returned is
 `SafeText`.
 
-A template is quoted only when it was seen with at least `SHOWN_FROM` different parameters: before that,
-what looks like a word of the program may be a name that happened to be in the first lines. Until then its
-lines are counted and its kind is named.
+A template is quoted in full only when it was seen with at least `SHOWN_FROM` different parameters: before
+that, what looks like a word of the program may be a name that happened to be in the first lines. Until then
+its outline stands in its place: placeholders and words that programs fail with (`models.sanitizer.outline`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import LiteralString
 
 from models.sanitizer import SafeText, phrase
+from models.sanitizer.outline import outline
 from storage.facts import SignalKind
 from storage.records import ChangeMarkerKind, IncidentStatus
 
@@ -133,7 +134,9 @@ def signal_text(
 
     >>> signal_text(SignalKind.ERROR_BURST, phrase("billing"), 41, phrase("pool exhausted"), 9, 0.4)
     'billing: 41 error lines, usually 0.4: pool exhausted'
-    >>> signal_text(SignalKind.NEW_ERROR_TEMPLATE, phrase("billing"), 1, phrase("pool exhausted"), 1)
+    >>> signal_text(SignalKind.ERROR_BURST, phrase("billing"), 41, phrase("no invoice within <DURATION>"), 1, 0.0)
+    'billing: 41 error lines, usually none: no … within <DURATION>'
+    >>> signal_text(SignalKind.NEW_ERROR_TEMPLATE, phrase("billing"), 1, phrase("umbrella closed"), 1)
     'billing: 1 line of an error not seen before'
     """
     if kind is SignalKind.SILENCE:
@@ -144,5 +147,7 @@ def signal_text(
     else:
         text = phrase("{}: {} error {}", service, lines, plural)
         if usual is not None:
-            text = phrase("{}, usually {}", text, round(usual, 1))
-    return phrase("{}: {}", text, template) if template is not None and distinct >= SHOWN_FROM else text
+            rounded = round(usual, 1)
+            text = phrase("{}, usually {}", text, rounded) if rounded else phrase("{}, usually none", text)
+    shown = template if template is None or distinct >= SHOWN_FROM else outline(template)
+    return phrase("{}: {}", text, shown) if shown is not None else text

@@ -143,11 +143,22 @@ def test_a_change_long_before_is_not_suspected() -> None:
     assert suspect([marker("a", "billing", -3601)], "billing", ["billing"], at(0), HOUR) is None
 
 
-def test_a_template_is_quoted_only_once_five_different_parameters_were_seen() -> None:
-    quoted = text("connection pool exhausted")
+def test_a_template_is_quoted_in_full_only_once_five_different_parameters_were_seen() -> None:
+    quoted = text("connection pool exhausted in the umbrella")
     for distinct in range(8):
         said = wording.signal_text(SignalKind.ERROR_BURST, text("billing"), 9, quoted, distinct)
-        assert ("pool exhausted" in said) == (distinct >= 5)
+        assert "connection pool exhausted in the" in said
+        assert ("umbrella" in said) == (distinct >= 5)
+        assert ("…" in said) == (distinct < 5)
+
+
+@pytest.mark.parametrize(
+    ("usual", "words"),
+    [(0.0, "usually none"), (0.04, "usually none"), (0.06, "usually 0.1"), (12.34, "usually 12.3")],
+)
+def test_how_many_are_usual_is_said_in_words_where_it_is_none(usual: float, words: str) -> None:
+    said = wording.signal_text(SignalKind.ERROR_BURST, text("billing"), 9, None, 0, usual)
+    assert said == f"billing: 9 error lines, {words}"
 
 
 def test_every_category_has_a_title_that_fits_a_header() -> None:
