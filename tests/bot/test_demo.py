@@ -1,7 +1,8 @@
-"""The first five minutes as the README tells them: the demo as `make run` starts it, and a person at its page.
+"""The demo with nothing left out: the real bot, the three real processes and the clinic's real services.
 
-The real bot, the three real processes and the clinic's real services run; everything that is done is done in
-the page. A plain DuckDB looks on from a process of its own.
+First the story that plays by itself. Then the README's first five minutes: the demo as `make run` starts it and a
+person at its page, who does everything there, while a plain DuckDB looks on from a process of its own. In one file and
+in this order, so that never two demos share the machine.
 """
 
 from __future__ import annotations
@@ -11,14 +12,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from demo_rig import PROCESSES, SERVICES, RunningDemo, mayday, query, running, until
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from storage.layout import Layout
-
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("demo")]
 
 CARD_WITHIN = timedelta(seconds=20)
 LIVE_WITHIN = timedelta(seconds=12)
@@ -35,6 +35,52 @@ while not found:
     waiting.wait(0 if found else 0.4)
 print(json.dumps([*found[0], seen_at.isoformat()]))
 """
+STEPS = ("fault_at", "detected_at", "card_at", "acknowledged_at", "resolved_at")
+READ = """
+import json, sys, duckdb
+connection = duckdb.connect()
+connection.execute(sys.stdin.read())
+found = connection.execute(sys.argv[1]).fetchall()
+print(json.dumps([[str(value) for value in row] for row in found]))
+"""
+STORY = """
+SELECT incident.id, slack.channel, slack.ts, change.ts, detected_at, acknowledged_at, resolved_at
+FROM incident
+JOIN slack_message AS slack ON slack.incident_id = incident.id
+JOIN change_marker AS change ON change.service = 'billing' AND change.version = '4.2.0'
+"""
+
+
+def test_a_demo_that_is_killed_takes_every_process_with_it(tmp_path: Path) -> None:
+    with RunningDemo(tmp_path / "state", "--fault-after", "0") as demo:
+        demo.until_up()
+        assert running(demo.state) == PROCESSES | SERVICES
+        demo.kill()
+        assert until(lambda: running(demo.state) == set())
+
+
+def test_the_story_it_prints_stands_in_the_live_copy_with_the_same_times(tmp_path: Path) -> None:
+    state, elsewhere = tmp_path / "state", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    story = json.loads(mayday("demo", "--headless", "--json", "--state", str(state), seconds=100))
+    assert running(state) == set()
+    assert set(story["pids"]) == PROCESSES
+    times = {name: datetime.fromisoformat(story[name]) for name in STEPS}
+    assert list(times.values()) == sorted(times.values())
+    done = subprocess.run(
+        [sys.executable, "-c", READ, STORY],
+        input=mayday("sql", "--attach", "--state", str(state)),
+        capture_output=True,
+        text=True,
+        cwd=elsewhere,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    [[incident, channel, ts, *at]] = json.loads(done.stdout)
+    assert (incident, channel, ts) == (story["incident"], story["slack_channel"], story["slack_ts"])
+    assert [datetime.fromisoformat(each) for each in at] == [
+        times[name] for name in ("fault_at", "detected_at", "acknowledged_at", "resolved_at")
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +99,7 @@ def address(demo: RunningDemo) -> str:
     return demo.until_up()
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="module")
 def onlooker(
     demo: RunningDemo, address: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[subprocess.Popen[str]]:
@@ -100,8 +146,9 @@ def shown_at(card: Locator, field: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
+@pytest.mark.browser
 def test_a_card_comes_and_is_acknowledged_followed_and_resolved_in_the_page(
-    demo: RunningDemo, page: Page
+    demo: RunningDemo, onlooker: subprocess.Popen[str], page: Page
 ) -> None:
     assert running(demo.state) == PROCESSES | SERVICES
     page.get_by_role("navigation").get_by_role("button", name="incidents", exact=True).click()
