@@ -8,10 +8,12 @@ there and is gone is not made anew unless somebody says so (`storage.predecessor
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 import duckdb
@@ -23,7 +25,7 @@ from storage import anchors, audit_key
 from storage.anchors import Anchor
 from storage.catalog import create_views
 from storage.engine import Connection, lock_engine, open_engine, typed
-from storage.errors import DatabaseClosed, DatabaseDamaged, DatabaseMissing
+from storage.errors import DatabaseClosed, DatabaseDamaged, DatabaseMissing, DiskFull
 from storage.housekeeping import Tidy
 from storage.layout import Layout
 from storage.migrate import Migration, read_migrations
@@ -53,9 +55,10 @@ class Database:
         settings: StorageSettings,
         lock: int,
         epochs: list[int],
+        free: Callable[[Path], int],
     ) -> None:
         self.layout, self.clock, self.settings = layout, clock, settings
-        self._connection, self._lock = connection, lock
+        self._connection, self._lock, self._free = connection, lock, free
         self._cursors = threading.Lock()
         self._changes, self._published = 0, -1
         self._published_at: datetime | None = None
@@ -65,8 +68,9 @@ class Database:
         self._tidy = Tidy(self, self.segments, settings)
         self._publisher = Publisher(self, ring, epochs)
         self._sandbox = Sandbox(self)
-        self._writer = Writer(self.cursor(), clock, self._committed)
-        self.write(lambda tx: audit_key.record(tx, self._signing))
+        self._writer = Writer(self.cursor(), clock, self._committed, self._check_room)
+        if self._signing.changed:
+            self.write(lambda tx: audit_key.record(tx, self._signing))
         audit_key.put_public(layout, self._signing)
 
     @classmethod
@@ -79,12 +83,15 @@ class Database:
         settings: StorageSettings | None = None,
         migrations: Sequence[Migration] | None = None,
         predecessor: Predecessor | None = None,
+        free: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free,
     ) -> Database:
         """Open the database, making or migrating it first.
 
-        `predecessor` says that a new one may take the place of one that is gone; see `begin_anew`. Raises
-        `DatabaseMissing`, `DatabaseBusy`, `WrongKey`, `EncryptionUnavailable`, `MigrationAltered`, `DatabaseNewer`,
-        `DatabaseDamaged`, `AuditKeyUnusable` or `DiskFull`.
+        `free` returns the free bytes of the disk that holds a path. `predecessor` says that a new one may take the
+        place of one that is gone; see `begin_anew`.
+
+        Raises `DatabaseMissing`, `DatabaseBusy`, `WrongKey`, `EncryptionUnavailable`, `MigrationAltered`,
+        `DatabaseNewer`, `DatabaseDamaged`, `AuditKeyUnusable` or `DiskFull`.
         """
         settings = settings or StorageSettings()
         migrations = read_migrations() if migrations is None else migrations
@@ -98,7 +105,7 @@ class Database:
             prepare(connection, layout, epochs)
             create_views(connection, layout.segments, epochs)
             lock_engine(connection, layout.store, layout.live.parent)
-            return cls(connection, layout, ring, clock, settings, lock, epochs)
+            return cls(connection, layout, ring, clock, settings, lock, epochs, free)
         except BaseException as error:
             if connection is not None:
                 connection.close()
@@ -149,6 +156,7 @@ class Database:
         changes = self._changes  # before the snapshot: what comes in meanwhile is published next time
         if changes == self._published and self.layout.live.exists():
             return False
+        self._check_room()
         self.urgent.clear()
         self._publisher.publish()
         self._published, self._published_at = changes, self.clock()
@@ -218,6 +226,14 @@ class Database:
             self._connection.close()
             os.close(self._lock)
             self._lock = -1
+
+    def _check_room(self) -> None:
+        """Raise `DiskFull` while the disk has less than is kept free.
+
+        DuckDB may end the whole process when a commit cannot be written, so none is begun that would not fit.
+        """
+        if self._free(self.layout.store) < self.settings.min_free_mb * 1_000_000:
+            raise DiskFull("there is no room to write", hint=DiskFull.remedy)
 
     def _committed(self, tables: set[str]) -> None:
         self._changes += 1

@@ -14,6 +14,9 @@ class StorageSettings(BaseModel):
     memory_mb: int = Field(
         default=1024, ge=256, description="Memory that DuckDB may use before it spills, in MB"
     )
+    min_free_mb: int = Field(
+        default=64, ge=0, description="Nothing is written while the disk has less free space than this, in MB"
+    )
     publish_s: float = Field(default=10.0, gt=0, description="Seconds between publications of the live copy")
     publish_soon_s: float = Field(
         default=2.0, gt=0, description="Seconds between publications when an incident has changed"

@@ -35,11 +35,17 @@ class _Job:
 
 class Writer:
     """Runs work in order on one cursor; `committed(tables)` is called after each commit, in the writer's
-    thread.
+    thread. `admit` is called before each transaction and raises what forbids one.
     """
 
-    def __init__(self, cursor: Connection, clock: Clock, committed: Callable[[set[str]], None]) -> None:
-        self._cursor, self._clock, self._committed = cursor, clock, committed
+    def __init__(
+        self,
+        cursor: Connection,
+        clock: Clock,
+        committed: Callable[[set[str]], None],
+        admit: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._cursor, self._clock, self._committed, self._admit = cursor, clock, committed, admit
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._door = threading.Lock()
         self._open = True
@@ -108,6 +114,7 @@ class Writer:
         """
         results: list[Any] = []
         try:
+            self._admit()
             self._cursor.execute("BEGIN TRANSACTION")
             tx = Transaction(self._cursor, self._clock)
             results.extend(job.work(tx) for job in group)

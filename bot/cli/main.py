@@ -1,7 +1,7 @@
 """Entry point of `mayday`: the table of commands, and the one place where errors become exit codes.
 
-Exit codes: 0 done, 1 done and something is wrong (`doctor`, a refused action), 2 bad input, 3 an internal error whose
-details are withheld because they may quote log data. Modules of commands are imported when their command runs, so that
+Exit codes: 0 done, 1 done and something is wrong (`doctor`, a refused action, what is asked for runs already), 2 bad input,
+3 an internal error whose details are withheld because they may quote log data. Modules of commands are imported when their command runs, so that
 `mayday --help` stays quick.
 """
 
@@ -124,13 +124,19 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return 2  # making the error has printed the help
     except exceptions.UsageError as error:
         command_path = error.ctx.command_path if error.ctx else "mayday"
-        return _say(f"{error.format_message().rstrip('.')}. See `{command_path} --help`", 2)
+        said = error.format_message().replace("Value error, ", "", 1)  # pydantic's, of no use to a person
+        return _say(f"{said.rstrip('.')}. See `{command_path} --help`", 2)
     except (typer.Abort, KeyboardInterrupt):
         return 130
     except BadInput as error:
         return _say(str(error), 2)
     except MaydayError as error:
         return _say(str(error), 1 if error.code != "internal" else 3)
+    except PermissionError:
+        return _say(
+            "this user may not read or write a file that is needed here. Run as the user that owns the state directory",
+            2,
+        )
     except BrokenPipeError:  # `mayday sql ... | head` is no fault
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -1,0 +1,96 @@
+"""`mayday up` with its real processes: what it says, and how it ends."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.cli.main import run
+from bot.supervisor import running
+from storage.layout import Layout
+
+Up = Callable[[str], subprocess.Popen[str]]
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Up]:
+    """Start `mayday up` with one listener on the given address."""
+    begun: list[subprocess.Popen[str]] = []
+
+    def start(forward: str) -> subprocess.Popen[str]:
+        config = tmp_path / "mayday.toml"
+        config.write_text(
+            f'[receive]\nforward = "{forward}"\nhttp = "off"\notlp = "off"\n[slack]\nenabled = false\n'
+            "[spool]\nmin_free_bytes = 1000000\n"
+        )
+        command = [
+            sys.executable,
+            "-m",
+            "bot.cli",
+            "up",
+            "--config",
+            str(config),
+            "--state",
+            str(tmp_path / "s"),
+        ]
+        begun.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
+        return begun[-1]
+
+    yield start
+    for process in begun:
+        process.terminate()
+        process.communicate(timeout=60)
+
+
+def line(process: subprocess.Popen[str], words: str) -> str:
+    """Return the next line with `words` that the process says."""
+    assert process.stderr is not None
+    before: list[str] = []
+    for said in process.stderr:
+        if words in said:
+            return said
+        before.append(said)
+    pytest.fail(f"it ended without saying {words!r}, but: {before}")
+
+
+def test_an_address_in_use_is_said_at_once_and_ends_it_with_exit_code_2(up: Up, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        process = up(address)
+        first = line(process, "receive ended")
+        assert "exit code 2" in first
+        assert "in use" in first
+        _, rest = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "mayday: receive cannot start" in rest
+    assert running(Layout(tmp_path / "s")).keys() <= {"up"}
+
+
+def test_it_says_where_lines_are_taken_and_ends_in_order_when_its_terminal_is_closed(
+    up: Up, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    process = up("127.0.0.1:0")
+    assert "command" in line(process, "Mayday is up")
+    told = line(process, "Lines are taken")
+    assert "forward on 127.0.0.1:" in told
+    assert "Slack: " in told
+    state = str(tmp_path / "s")
+    pids = running(Layout(tmp_path / "s"))
+    assert len(pids) == 4
+    for name in ("up", "receive", "stream", "command"):
+        config = ["--config", str(tmp_path / "mayday.toml")]
+        assert run([name, *config, "--state", state]) == 1, name  # one exit code for what runs already
+    assert run(["doctor", *config, "--state", state]) in (0, 1)
+    shown = capsys.readouterr().out
+    assert all(f"{name} is up" in shown for name in ("receive", "stream", "command"))
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids.values())
+    assert not (tmp_path / "s" / "run" / "command.sock").exists()
