@@ -16,7 +16,8 @@ from datetime import datetime
 from command_center import timers
 from command_center.access.operators import Directory, Operator, Permission, may
 from command_center.actions import Action, ListIncidents, SetStatus, ShowIncident
-from command_center.incidents.desk import Desk, Outcome
+from command_center.incidents import wording
+from command_center.incidents.desk import Desk, Facts, Outcome
 from command_center.incidents.evidence import traces
 from command_center.incidents.intake import Intake
 from command_center.incidents.journal import CLOCK, NoIncident, as_id, enter, load, save, timeline
@@ -30,7 +31,7 @@ from models.sanitizer.gate import Gate
 from storage.apply import apply_facts
 from storage.database import Database
 from storage.facts import Applied, BlockFacts
-from storage.records import Incident, IncidentEvent, IncidentStatus
+from storage.records import ChangeMarker, Incident, IncidentEvent, IncidentStatus
 from storage.transaction import Reader, Transaction
 
 _log = logging.getLogger(__name__)
@@ -102,7 +103,7 @@ class CommandCenter:
             incident, events = self._db.read(
                 lambda reader: (load(reader, action.incident), timeline(reader, action.incident))
             )
-            return Outcome(True, incident.title, incident, timeline=events)
+            return Outcome(True, incident.title, incident, timeline=events, facts=self.facts(incident))
         return self._db.write(lambda tx: self._desk.carry_out(tx, action, actor, cause))
 
     def refuse(self, cause: str, reason: str, who: str) -> None:
@@ -165,6 +166,16 @@ class CommandCenter:
         found = self._db.read(lambda reader: traces(reader, [id])).get(id, [])
         ordered = sorted(found, key=lambda trace: (-trace.lines, trace.first_at))
         return tuple(trace.sentence for trace in ordered)
+
+    def facts(self, incident: Incident) -> Facts:
+        """Return what a look at an incident shows beside its record."""
+        id, change = incident.id, incident.suspect_change
+        marker = self._db.read(lambda reader: reader.get(ChangeMarker, change)) if change else None
+        suspect = None
+        if marker is not None:
+            words = phrase("{} of {} {}", wording.MARKER[marker.kind], marker.service, marker.version)
+            suspect = (words, marker.at)
+        return Facts(self.evidence(id), self.hints(id), self.next_due(id), suspect)
 
     def on_change(self, callback: Callable[[str], None]) -> None:
         """Call `callback` with an incident's id after each commit that changed it, in the thread that

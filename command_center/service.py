@@ -183,7 +183,8 @@ class StoreService:
         operator = await self._operator(request, "perform")
         action = _action(await _body(request, SMALL), self._gate)
         outcome = await self._aside(lambda: self._center.perform(action, operator, cause="cli"))
-        return web.json_response(_outcome(outcome))
+        names = {known.id: known.name for known in self._directory.operators}
+        return web.json_response(_outcome(outcome, names))
 
     async def _query(self, request: web.Request) -> web.Response:
         operator = await self._operator(request, "query")
@@ -360,7 +361,24 @@ def _does_not_fit(what: str, error: ValidationError) -> BadInput:
     return BadInput(f"{what} does not fit what is expected{named}", hint="See docs/reference/commands.md")
 
 
-def _outcome(outcome: Outcome) -> dict[str, Any]:
+def _outcome(outcome: Outcome, names: Mapping[str, str]) -> dict[str, Any]:
+    """Return what is sent back; a look has its facts, and the names of the operators who stand in it."""
+    told = _told(outcome)
+    if (facts := outcome.facts) is not None and outcome.incident is not None:
+        due, suspect = facts.due, facts.suspect
+        here = {event.actor for event in outcome.timeline}
+        here |= {outcome.incident.acknowledged_by or "", outcome.incident.commander or ""}
+        told |= {
+            "evidence": list(facts.evidence),
+            "warnings": list(facts.warnings),
+            "due": {"clock": due[0].value, "at": due[1].isoformat()} if due else None,
+            "suspect": {"change": suspect[0], "at": suspect[1].isoformat()} if suspect else None,
+            "names": {id: name for id, name in names.items() if id in here},
+        }
+    return told
+
+
+def _told(outcome: Outcome) -> dict[str, Any]:
     return {
         "ok": outcome.ok,
         "message": str(outcome.message),

@@ -34,6 +34,7 @@ directory = "mayday-state"
 [[operators]]
 id = "oncall"
 name = "On-call engineer"
+# email = "oncall@clinic.example"
 uid = {uid}
 roles = ["engineer"]
 """
@@ -94,4 +95,9 @@ def init(
             file.write(STARTER.format(uid=os.getuid()))
     except FileExistsError:
         raise BadInput(f"{path.name} is already there", hint="Edit it, or give another path") from None
+    except OSError as error:
+        raise BadInput(
+            f"{path.name} cannot be written there ({os.strerror(error.errno or 0)})",
+            hint="Give a path in a directory that exists and that you may write to",
+        ) from None
     console().print(f"Wrote {path}. Next: `mayday doctor`, then `mayday up`.")

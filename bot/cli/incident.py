@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
-from bot.cli.common import ConfigOption, JsonOption, StateOption, console, local_time, setting
+from bot.cli.common import ConfigOption, JsonOption, StateOption, console, setting
+from bot.cli.incident_view import incident_view, local
 from bot.commands import Context, DeclareForm, Help
 from bot.grammar import help_text, parse
 from command_center.actions import ListIncidents
@@ -75,11 +75,4 @@ def _show(outcome: dict[str, Any], *, listing: bool) -> None:
             )
         out.print(table if outcome.get("incidents") else "No incidents.")
         return
-    out.print(outcome["message"])
-    for event in outcome.get("timeline", []):
-        out.print(f"  {local(event['at'])}  {event['actor']}: {event['text']}")
-
-
-def local(text: str) -> str:
-    """Return an ISO 8601 time in this machine's zone with its offset."""
-    return local_time(datetime.fromisoformat(text))
+    out.print(incident_view(outcome) if "names" in outcome else outcome["message"])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import sys
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import pyarrow as pa
@@ -13,9 +15,11 @@ import typer
 from pydantic_core import to_jsonable_python
 from rich.table import Table
 
-from bot.cli.common import ConfigOption, JsonOption, StateOption, console, local_time, state_layout
+from bot.cli.common import ConfigOption, JsonOption, StateOption, console, local_time, setting, state_layout
+from command_center.access.operators import Directory, Permission, may
 from models.errors import BadInput
 from storage.client import StoreClient
+from storage.errors import NotAllowed, StoreUnavailable
 from storage.questions import QUESTIONS
 
 
@@ -42,13 +46,10 @@ def sql(
     if list_questions:
         _list(as_json)
         return
-    layout = state_layout(config, state)
     if attach:
-        from storage.publish import attach_lines
-        from storage.seal import KeyRing
-
-        print(attach_lines(layout, KeyRing.load(layout, create=False)))
+        _attach(config, state)
         return
+    layout = state_layout(config, state)
     if question is not None:
         known = {q.name: q for q in QUESTIONS}
         if question not in known:
@@ -69,6 +70,26 @@ def sql(
             table.add_row(*(_cell(value) for value in row.values()))
         console().print(table)
         console(to_stderr=True).print(f"{rows.num_rows} rows", style="dim")
+
+
+def _attach(config: Path | None, state: Path | None) -> None:
+    """Print the lines that open the live copy, for who may read.
+
+    The command center is asked first, and records whom it turns away. Where none answers this configuration decides;
+    one that names no operators lets everybody through who can read the key.
+    """
+    from storage.publish import attach_lines
+    from storage.seal import KeyRing
+
+    known, uid = setting(config, state), os.getuid()
+    try:
+        allowed = bool(StoreClient(known.layout.socket).perform({"action": "list", "which": "open"})["ok"])
+    except StoreUnavailable:
+        operators = known.config.operators
+        allowed = not operators or may(Directory(operators).by_uid(uid), Permission.READ).allowed
+    if not allowed:
+        raise NotAllowed(f"the Unix user {uid} may not read the database", hint=NotAllowed.remedy)
+    print(attach_lines(known.layout, KeyRing.load(known.layout, create=False)))
 
 
 def readable(table: pa.Table) -> pa.Table:

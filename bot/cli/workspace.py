@@ -41,6 +41,7 @@ def workspace(
     loaded, _ = read(config)
     settings = loaded.workspace if port is None else loaded.workspace.model_copy(update={"port": port})
     stop, out = stop_event(), console()
+    written = False
     app = manifest(loaded.slack.command_prefix)
     server = WorkspaceServer(settings, system_clock, random.SystemRandom(), manifest=app)
     made = server.credentials
@@ -54,6 +55,7 @@ def workspace(
                 SIGNING: made.signing_secret,
             }
             _write(keys, values)
+            written = True
         lines = [f"The local workspace (a stand-in for Slack) is at {server.url}. Ctrl-C stops it."]
         if keys is not None:
             source = keys if keys.is_absolute() else f"./{keys}"  # a shell looks for other names along PATH
@@ -74,13 +76,15 @@ def workspace(
         stop.wait()
     finally:
         server.stop()
-        if keys is not None:
+        if keys is not None and written:
             keys.unlink(missing_ok=True)
 
 
 def _write(path: Path, values: Mapping[str, str]) -> None:
     """Write the values as lines that a shell can read, for their owner alone, in one step."""
     aside = path.with_name(f"{path.name}.new")
+    if path.exists() and not path.is_file():  # it would be replaced, and removed at the end
+        raise BadInput(f"{path.name} is no plain file", hint="Give `--keys` another name")
     try:
         aside.unlink(missing_ok=True)
         handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -62,7 +62,7 @@ class Outbox:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ledger = Ledger(database, rng)
-        self._database, self._center, self._client, self._settings = database, center, client, settings
+        self._center, self._client, self._settings = center, client, settings
         self._key, self._clock, self._rng, self._monotonic = key, clock, rng, monotonic
         self._names = {operator.id: operator.name for operator in directory.operators}
         self._channel: str | None = None
@@ -165,7 +165,7 @@ class Outbox:
 
     def _send(self, card: Card, incident: Incident) -> str:
         """Make the call; returns the message's `ts`."""
-        facts = card_facts(self._center, self._database, incident, self._names, self._settings.timeline_lines)
+        facts = card_facts(self._center, incident, self._names, self._settings.timeline_lines)
         expires = int(self._clock().timestamp()) + self._settings.button_days * 86_400
 
         def sign(verb: str, drawn: Incident) -> str:

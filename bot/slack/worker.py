@@ -134,7 +134,7 @@ class Worker:
         if outcome.ok and isinstance(work.action, ListIncidents):
             blocks = answers.list_card(outcome.incidents, work.action.which, self._called)
         elif outcome.ok and isinstance(work.action, ShowIncident) and outcome.incident:
-            facts = card_facts(self._center, self._database, outcome.incident, self._names, SHOWN_LINES)
+            facts = card_facts(self._center, outcome.incident, self._names, SHOWN_LINES)
             blocks = answers.show_card(facts, self._called)
         code = ",".join(outcome.reasons) or ("ok" if outcome.ok else "refused")
         self._finish_with(job, "done", code, outcome.message, blocks)

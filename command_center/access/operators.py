@@ -47,7 +47,10 @@ class Operator(BaseModel):
     """A person (or a pipeline) with roles, as the configuration names them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    id: str = Field(pattern=r"^[a-z][a-z0-9_-]{1,40}$", description="Short id that the records keep: small letters, digits, - and _, a letter first")
+    id: str = Field(
+        pattern=r"^[a-z][a-z0-9_-]{1,40}$",
+        description="Short id that the records keep: small letters, digits, - and _, a letter first",
+    )
     name: str = Field(max_length=80, description="What is shown, for example 'On-call engineer'")
     slack: str | None = Field(default=None, description="Slack user id, for example U012ABCDE")
     email: str | None = Field(

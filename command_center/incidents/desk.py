@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from command_center.access.operators import Operator
@@ -32,6 +32,7 @@ from command_center.incidents.journal import as_id, enter, load, save
 from command_center.incidents.lifecycle import IllegalTransition, moved, possible_next, touched
 from command_center.incidents.upkeep import Upkeep
 from command_center.settings import CenterSettings
+from command_center.timers import Rule
 from models.sanitizer import SafeText, phrase
 from storage.records import ChangeMarker, Incident, IncidentEvent, IncidentStatus
 from storage.transaction import Transaction
@@ -41,11 +42,22 @@ EARLIEST = 2000  # year; a change before it is a mistake, and a clock near the c
 S = IncidentStatus
 
 
+class Facts(NamedTuple):
+    """What a look at an incident shows beside its record: what fails, which clocks have run over or will next, and the
+    change that is suspected, in words and with its time.
+    """
+
+    evidence: tuple[SafeText, ...] = ()
+    warnings: tuple[SafeText, ...] = ()
+    due: tuple[Rule, datetime] | None = None
+    suspect: tuple[SafeText, datetime] | None = None
+
+
 class Outcome(NamedTuple):
     """What came of an action, in words for the person and codes for programs.
 
-    `changed` names the incidents that now have another version; `incidents` and `timeline` answer a list or
-    a look.
+    `changed` names the incidents that now have another version; `incidents`, and `timeline` with `facts`, answer a
+    list or a look.
     """
 
     ok: bool
@@ -56,6 +68,7 @@ class Outcome(NamedTuple):
     timeline: tuple[IncidentEvent, ...] = ()
     marker: ChangeMarker | None = None
     changed: tuple[str, ...] = ()
+    facts: Facts | None = None
 
 
 class Desk:

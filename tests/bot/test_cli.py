@@ -93,6 +93,21 @@ def test_help_needs_no_heavy_package() -> None:
             "--at",
             "yesterday",
         ],
+        ["change", "record", "--service", "billing", "--kind", "deploy", "--version", "1", "--at", ""],
+        [
+            "change",
+            "record",
+            "--service",
+            "billing",
+            "--kind",
+            "deploy",
+            "--version",
+            "1",
+            "--at",
+            "9999-12-31T23:59:59-23:00",
+        ],
+        ["config", "init", "absent/mayday.toml"],
+        ["workspace", "--port", "0", "--keys", "/dev/null"],
         ["replay", "no-such-file.log"],
         ["receive", "--forward", "nowhere"],
         ["receive", "--forward", "0.0.0.0:0"],
@@ -111,6 +126,7 @@ def test_bad_input_is_one_clear_sentence_and_exit_code_2(
     assert said.err.startswith("mayday: ")
     assert len(said.err.strip().splitlines()) == 1
     assert "Traceback" not in said.err + said.out
+    assert "Value error" not in said.err
 
 
 def test_where_nobody_answers_the_command_says_how_to_start_it(

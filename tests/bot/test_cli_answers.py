@@ -1,0 +1,160 @@
+"""What the terminal shows of a running command center: one incident in full, refusals with their exit codes."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from slack_rig import GATE
+
+from bot.cli.incident_view import local
+from bot.cli.main import run
+from command_center.access.operators import Directory, Operator, Role
+from command_center.actions import Acknowledge, Note
+from command_center.center import CommandCenter
+from command_center.service import StoreService
+from command_center.settings import CenterSettings
+from models.clock import system_clock
+from models.levels import Level
+from storage.database import Database
+from storage.facts import BlockFacts, Signal, SignalKind
+from storage.layout import Layout
+from storage.seal import KeyRing
+
+ME = Operator(id="oncall", name="On-call engineer", uid=os.getuid(), roles=(Role.ENGINEER,))
+OTHER = Operator(id="other", name="Somebody else", uid=os.getuid() + 1, roles=(Role.ENGINEER,))
+OFFSET = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d{4}"
+CHANGE = ["change", "record", "--service", "billing", "--kind", "deploy", "--version", "4.2.0"]
+
+
+@contextmanager
+def serving(root: Path, *operators: Operator) -> Iterator[CommandCenter]:
+    """A command center on a real store below `root`, behind its socket."""
+    layout = Layout(root).prepare()
+    ring = KeyRing.load(layout, create=True, environ={})
+    database = Database.open(layout, ring, system_clock)
+    directory = Directory(operators)
+    center = CommandCenter(database, GATE, directory, CenterSettings(), system_clock)
+    service = StoreService(center, database, directory, GATE, layout)
+    service.start()
+    try:
+        yield center
+    finally:
+        service.stop()
+        database.close()
+
+
+def mayday(root: Path, *words: str) -> int:
+    return run([*words, "--state", str(root)])
+
+
+def burst() -> BlockFacts:
+    now = system_clock()
+    signal = Signal(
+        id="s1", kind=SignalKind.ERROR_BURST, service=GATE.name("billing"), template_id="t",
+        template=GATE.template("no connection available in pool"), level=Level.ERROR, at=now, seen_at=now,
+        score=0.99, threshold=0.8, evidence={"count": 14, "usual": 0.0, "window_s": 60},
+    )  # fmt: skip
+    return BlockFacts(shard=0, block=1, received_at=now, signals=(signal,))
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "160")
+    return tmp_path / "state"
+
+
+def test_one_incident_is_shown_with_all_that_is_known_of_it(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(root, ME) as center:
+        at = (system_clock() - timedelta(minutes=5)).isoformat()
+        assert mayday(root, *CHANGE, "--at", at) == 0
+        recorded = capsys.readouterr().out
+        assert re.fullmatch(rf"Recorded: deploy of billing 4.2.0. \({OFFSET}\)\n", recorded), recorded
+        center.apply([burst()])
+        assert mayday(root, "incident", "show", "INC-1") == 0
+        before = capsys.readouterr().out
+        center.perform(Acknowledge(incident="INC-1"), ME, cause="test")
+        center.perform(Note(incident="INC-1", text=GATE.text("restarting the second node")), ME, cause="test")
+        assert mayday(root, "incident", "show", "INC-1") == 0
+        after = capsys.readouterr().out
+        incident = center.incident("INC-1")
+    assert incident is not None
+    assert before.startswith("INC-1  billing runs out of a resource\n")
+    for name, value in [
+        ("Severity", r"SEV\d (critical|major|moderate|minor)"),
+        ("Status", "detected"),
+        ("Service", "billing"),
+        ("Since", OFFSET),
+        ("Acknowledged", "by nobody yet"),
+        ("Suspect change", f"deploy of billing 4.2.0, {OFFSET}"),
+        ("Next due", f"acknowledgement by {OFFSET}"),
+    ]:
+        assert re.search(rf"^  {name} +{value} *$", before, re.MULTILINE), (name, before)
+    assert "  - billing: 14 error lines, usually none: no connection available in pool" in before
+    assert incident.acknowledged_at is not None
+    assert re.search(
+        rf"^  Acknowledged +{re.escape(local(incident.acknowledged_at.isoformat()))} by On-call engineer",
+        after,
+        re.MULTILINE,
+    )
+    assert re.search(rf"^  {OFFSET}  On-call engineer: .*restarting the second node", after, re.MULTILINE)
+
+
+@pytest.mark.parametrize("at", ["2099-01-01T00:00:00Z", "1999-12-31T00:00:00Z"])
+def test_a_change_at_a_time_that_cannot_be_meant_is_bad_input(
+    root: Path, at: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(root, ME):
+        assert mayday(root, *CHANGE, "--at", at) == 2
+    assert capsys.readouterr().err.startswith("mayday: The time of that change lies ")
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("SELECT tite FROM incident", "did you mean title"),
+        ("SHOW TABLES", "FROM dictionary"),
+        ("DROP TABLE x", "not one plain SELECT"),
+    ],
+)
+def test_a_query_that_may_not_or_cannot_run_is_bad_input(
+    root: Path, query: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(root, ME):
+        assert mayday(root, "sql", query) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_who_may_not_read_gets_no_key_to_the_live_copy(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(root, OTHER):
+        assert mayday(root, "sql", "--attach") == 1
+    said = capsys.readouterr()
+    assert "may not do that" in said.err
+    assert "ATTACH" not in said.out
+
+
+def test_while_nobody_answers_the_configuration_says_who_may_read(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(root, ME):
+        pass
+    operator = '[[operators]]\nid = "oncall"\nname = "On-call engineer"\nroles = ["engineer"]\nuid = {}\n'
+    config = root.parent / "mayday.toml"
+    config.write_text(operator.format(os.getuid() + 1))
+    assert mayday(root, "sql", "--attach") == 1
+    assert "may not read the database" in capsys.readouterr().err
+    config.write_text(operator.format(os.getuid()))
+    assert mayday(root, "sql", "--attach") == 0
+    assert "ATTACH" in capsys.readouterr().out
+    config.unlink()
+    assert mayday(root, "sql", "--attach") == 0
