@@ -2,7 +2,7 @@
 
 The payload is cut into slices of at most 1 MB at entry boundaries, found without decoding, and each slice is decoded in
 one call; so a message that unfolds enormously is stopped after one slice, and a record that is too large is cut
-alone. Raises `Undecodable`: `bad_msgpack`, `not_forward`, `too_deep`, `too_many_values`, or a reason of `compression`.
+alone. Raises `Undecodable`: `bad_msgpack`, `not_forward`, `unknown_signal`, `too_deep`, `too_many_values`, or a reason of `compression`.
 """
 
 from __future__ import annotations
@@ -18,9 +18,13 @@ from stream.decode.compression import decompress
 from stream.decode.limits import DecodeLimits
 from stream.decode.record import RECEIVE_TIME, TRUNCATED, LogRecord, Undecodable
 from stream.decode.times import event_time, record_time
+from stream.forward_options import signal_of, wanted_options
+from stream.msgpack_header import ARRAY, BIN, MAP, STR, header
 
 GROUP_START, GROUP_END = 0xFFFFFFFF, 0xFFFFFFFE  # seconds -1 and -2 of a group marker, as unsigned
 _SLICE = 1 << 20
+_NIL = b"\xc0"
+_OPTIONS = frozenset({b"fluent_signal", b"compressed", b"metadata"})
 _PAIR: Callable[[bytes], tuple[int, int]] = struct.Struct(">II").unpack
 _FAULTS = (ValueError, TypeError, msgpack.UnpackException, RecursionError, OverflowError)
 
@@ -49,53 +53,69 @@ def decode_message(
     Returns the records, whether all of its entries could be used, and 1 when it carries metrics or traces (0: logs).
     `received` is the receive time for records without one.
     """
-    unpacker = _unpacker(len(raw))
-    unpacker.feed(raw)
     try:
-        elements = unpacker.read_array_header()
-        if not 2 <= elements <= 4:
-            raise Undecodable("not_forward")
-        unpacker.skip()  # the tag, read by the receiver
-        start = unpacker.tell()
-        unpacker.skip()
-        end = unpacker.tell()
-        rest = [unpacker.unpack() for _ in range(elements - 2)]
-        first = raw[start]
-        if 0x90 <= first <= 0x9F or first in (0xDC, 0xDD):
-            options = _options(rest, at=0)
-            if options.get("fluent_signal", 0) not in (0, None):
-                return [], True, 1
-            start += 1 if first <= 0x9F else 3 if first == 0xDC else 5
-            return *decode_entries(raw[start:end], limits, received), 0
-        if first in (0xC4, 0xC5, 0xC6, 0xD9, 0xDA, 0xDB) or 0xA0 <= first <= 0xBF:
-            options = _options(rest, at=0)
-            if options.get("fluent_signal", 0) not in (0, None):
-                return [], True, 1
-            payload = msgpack.unpackb(raw[start:end], raw=True)
-            encoding = options.get("compressed")
-            payload = decompress(payload, str(encoding or "").lower(), limits.decoded_bytes)
-            return *decode_entries(payload, limits, received), 0
-        options = _options(rest, at=1)
-        if options.get("fluent_signal", 0) not in (0, None):
+        parts = _parts(raw)
+        kind = header(parts[0], 0)
+        assert kind is not None
+        single = kind.kind not in (ARRAY, STR, BIN)
+        options = _options(parts, at=2 if single else 1)
+        signal = signal_of(options)
+        if signal is None:
+            raise Undecodable("unknown_signal")
+        if signal:
             return [], True, 1
-        time = msgpack.unpackb(raw[start:end], ext_hook=_extension)
-        metadata = options.get("metadata")
-        entry = [[time, metadata if isinstance(metadata, dict) else {}], rest[0]] if rest else None
+        if kind.kind == ARRAY:
+            return *decode_entries(parts[0][kind.end :], limits, received), 0
+        if not single:
+            encoding = _bounded(options.get(b"compressed", _NIL), limits)
+            payload = decompress(parts[0][kind.end :], str(encoding or "").lower(), limits.decoded_bytes)
+            return *decode_entries(payload, limits, received), 0
+        time = msgpack.unpackb(parts[0], ext_hook=_extension)
+        metadata = _bounded(options.get(b"metadata", _NIL), limits)
+        record = _bounded(parts[1], limits) if len(parts) > 1 else None
+        entry = [[time, metadata if isinstance(metadata, dict) else {}], record]
         count_values([entry], limits, above=2)
-        size = len(raw)
     except Undecodable:
         raise
     except _FAULTS:
         raise Undecodable("bad_msgpack") from None
     records, whole = _records([entry], received)
-    if size > limits.record_bytes:
+    if len(raw) > limits.record_bytes:
         records = [_cut(record, limits) for record in records]
     return records, whole, 0
 
 
-def _options(rest: list[Any], at: int) -> dict[str, Any]:
-    options = rest[at] if len(rest) > at else None
-    return options if isinstance(options, dict) else {}
+def _parts(raw: bytes) -> list[bytes]:
+    """Return what a message holds behind its tag, which the receiver has read, as it is."""
+    scanner = _unpacker(len(raw))
+    scanner.feed(raw)
+    elements = scanner.read_array_header()
+    if not 2 <= elements <= 4:
+        raise Undecodable("not_forward")
+    scanner.skip()
+    parts = []
+    for _ in range(elements - 1):
+        at = scanner.tell()
+        scanner.skip()
+        parts.append(raw[at : scanner.tell()])
+    return parts
+
+
+def _options(parts: list[bytes], at: int) -> dict[bytes, bytes]:
+    """Return the options that matter here, packed; anything but a map holds none."""
+    if len(parts) <= at:
+        return {}
+    outer = header(parts[at], 0)
+    return wanted_options(parts[at], _OPTIONS) if outer is not None and outer.kind == MAP else {}
+
+
+def _bounded(packed: bytes, limits: DecodeLimits) -> Any:
+    """Unpack one value; a large one is counted while it unfolds."""
+    if len(packed) > min(_SLICE, limits.record_bytes):
+        return _decode_large(packed, limits)
+    unpacker = _unpacker(len(packed))
+    unpacker.feed(packed)
+    return unpacker.unpack()
 
 
 def decode_entries(

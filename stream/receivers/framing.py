@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 import msgpack
 
-from stream.receivers.errors import NotForward
-from stream.receivers.msgpack_header import (
+from stream.forward_options import MOST_OPTIONS, signal_of, wanted_options
+from stream.msgpack_header import (
     ARRAY,
     BIN,
     EXT,
@@ -32,10 +32,12 @@ from stream.receivers.msgpack_header import (
     claims_more,
     header,
 )
+from stream.receivers.errors import NotForward
 
 # What a scanner is fed at once; its buffer holds two pieces, so hundreds of half messages cost little beside their bytes.
 _PIECE = 8 * 1024
-MAX_CHUNK = 256  # an acknowledgement repeats the chunk id and must stay below 512 bytes
+MAX_CHUNK = 256  # bytes: an acknowledgement repeats the chunk id and must stay below 512
+_OPTIONS = frozenset({b"chunk", b"fluent_signal"})
 
 
 class Message(NamedTuple):
@@ -111,11 +113,11 @@ class Framer:
         if options_follow:
             start = end
             first = yield from self._header(start)
-            if first.kind not in (MAP, NIL):
+            if first.kind not in (MAP, NIL) or first.length > 2 * MOST_OPTIONS:
                 raise NotForward("bad_options")
             end = yield from self._skip(start, 1)
             if first.kind == MAP:
-                chunk, signal = _options(bytes(buffer[start:end]))
+                chunk, signal = _options(bytes(memoryview(buffer)[start:end]))
         raw = bytes(memoryview(buffer)[:end])
         del buffer[:end]
         return Message(raw, tag, chunk, signal)
@@ -165,14 +167,14 @@ class Framer:
 
 
 def _options(raw: bytes) -> tuple[str | None, int]:
-    """Return chunk id and signal; unknown options are of no concern here."""
+    """Return chunk id and signal; unknown options are of no concern here, nor is a signal that there is not."""
     try:
-        options = msgpack.unpackb(raw, raw=False, unicode_errors="surrogateescape", strict_map_key=False)
-    except (ValueError, TypeError, msgpack.UnpackException, RecursionError):
+        found = wanted_options(raw, _OPTIONS)
+    except (ValueError, msgpack.UnpackException):
         raise NotForward("bad_options") from None
-    chunk, signal = options.get("chunk"), options.get("fluent_signal")
-    if isinstance(chunk, bytes):
-        chunk = chunk.decode("utf-8", "surrogateescape")
-    if chunk is not None and (not isinstance(chunk, str) or len(chunk) > MAX_CHUNK):
+    chunk = found.get(b"chunk", b"\xc0")
+    about = header(chunk, 0)
+    if about is None or about.kind not in (STR, BIN, NIL) or about.length > MAX_CHUNK:
         raise NotForward("bad_options")
-    return chunk or None, signal if type(signal) is int else 0
+    text = chunk[about.end :].decode("utf-8", "surrogateescape")
+    return text or None, signal_of(found) or 0

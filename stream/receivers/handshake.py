@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import msgpack
 
+from stream.msgpack_header import ARRAY, BIN, STR, header
 from stream.receivers.errors import NotForward
-from stream.receivers.msgpack_header import ARRAY, BIN, STR, header
 
 _LONGEST = 1024  # bytes of each field of a PING
 

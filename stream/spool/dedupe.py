@@ -1,7 +1,7 @@
 """The keys of what is stored, so that a message sent again is acknowledged again and stored once.
 
-A key is 16 bytes of BLAKE2b under a key of our own over (agent, tag, chunk), or (agent, SHA-256 of the body):
-nothing on disk tells a tag or an agent. Keys live in files of their own, one per six hours of spool time, so
+A key is 16 bytes of BLAKE2b under a key of our own over (agent, tag, chunk), or over agent, tag, kind, headers and
+the SHA-256 of a body: nothing on disk tells a tag or an agent. Keys live in files of their own, one per six hours of spool time, so
 they outlive the segments and are forgotten a whole file at a time, between `dedupe_hours` and six hours
 later.
 

@@ -104,10 +104,13 @@ def identity(entry: Entry) -> tuple[bytes, ...] | None:
     """Return what makes a resent `entry` the same one, None for entries that are never taken for duplicates.
 
     A Forward chunk id is a hash of the content: two agents with equal lines have equal ids, so agent and tag
-    belong to it. HTTP and OTLP have no ids; their bodies are equal to the byte when they are sent again.
+    belong to it. HTTP and OTLP have no ids; their bodies are equal to the byte when they are sent again, to the same
+    path (each takes one kind), with the same tag and the same headers that say how to read them.
     """
     if entry.kind in (Kind.HTTP, Kind.OTLP):
-        return (b"body", _bytes(entry.agent), hashlib.sha256(entry.raw).digest())
+        headers = [part for item in sorted(entry.headers.items()) for part in map(_bytes, item)]
+        names = (b"body", bytes((entry.kind,)), _bytes(entry.agent), _bytes(entry.tag))
+        return (*names, hashlib.sha256(entry.raw).digest(), *headers)
     if entry.kind is Kind.CONTROL or entry.chunk is None:
         return None
     return (b"chunk", _bytes(entry.agent), _bytes(entry.tag), _bytes(entry.chunk))

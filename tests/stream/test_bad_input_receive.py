@@ -7,6 +7,7 @@ import socket
 import ssl
 import struct
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from stream.decode import decode
 from stream.forward_client import ClientOptions, ForwardClient, connect, pack_event, pack_message
 from stream.receive import check_exposure
 from stream.receivers.errors import NotForward, ReceiverAddress, ReceiverUnsafe, SecretUnusable
+from stream.receivers.forward import ack
 from stream.receivers.framing import Framer
 from stream.receivers.settings import ReceiveSettings
 from stream.receivers.testing import RunningReceiver, make_certificates
@@ -67,6 +69,16 @@ NO_FORWARD = {
     "100,000 levels": (b"\x92\xa1t\x91" + nested(100_000), "nested_too_deep"),
     "options that are a list": (b"\x93\xa1t\x90\x91\x01", "bad_options"),
     "a chunk id of 10 kB": (b"\x93\xa1t\x90\x81\xa5chunk\xda\x27\x10" + b"c" * 10_000, "bad_options"),
+    "a chunk id of 257 bytes": (b"\x93\xa1t\x90\x81\xa5chunk\xda\x01\x01" + b"c" * 257, "bad_options"),
+    "a chunk id of 256 faces": (
+        b"\x93\xa1t\x90\x81\xa5chunk\xda\x04\x00" + "\U0001f600".encode() * 256,
+        "bad_options",
+    ),
+    "a thousand options": (b"\x93\xa1t\x90\xde\x03\xe8" + b"\xa1k\xc0" * 1000, "bad_options"),
+    "a chunk id that is a map of all there is": (
+        b"\x93\xa1t\x90\x81\xa5chunk\xdd\x00\x01\x86\xa0" + b"\x80" * 100_000,
+        "bad_options",
+    ),
     "a chunk id that is a number": (b"\x93\xa1t\x90\x81\xa5chunk\x01", "bad_options"),
 }
 
@@ -87,6 +99,35 @@ def test_what_is_no_forward_message_ends_its_connection_and_no_other(tmp_path: P
     assert status.refused == {reason: 1}
     assert status.most_in_flight_bytes < 300_000
     assert [row["record"]["log"] for row in receiver.records()] == ["line 1"]
+
+
+@pytest.mark.parametrize("filling", [b"\x80", b"\x90", b"\xc0", b"\x81\xa1k\x90"])
+def test_options_that_unfold_enormously_are_taken_without_being_unfolded(filling: bytes) -> None:
+    """Fifteen million empty maps are a gigabyte of objects; the bytes are fifteen million."""
+    count = 15_000_000 // len(filling)
+    unknown = b"\xa1x\xdd" + struct.pack(">I", count) + filling * count
+    raw = b"\x93\xa1t\x91\x92\x01\x81\xa3log\xa1x\x82" + unknown + b"\xa5chunk\xa2c1"
+    framer = Framer(max_message=16 << 20, max_tag=100)
+    tracemalloc.start()
+    try:
+        framer.feed(raw)
+        (message,) = framer.messages()
+        entry = Entry(Kind.FORWARD, 10**18, "a", "", message.tag, message.chunk, {}, message.raw)
+        found = decode(entry)
+        _, highest = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert message.chunk == "c1"
+    assert [record.record for record in found.records] == [{"log": "x"}]
+    assert highest < 10 * len(raw)
+
+
+def test_the_longest_chunk_id_gives_the_longest_ack() -> None:
+    framer = Framer(max_message=1 << 20, max_tag=100)
+    framer.feed(pack_message("app", pack_event(10**9, {"log": "x"}), 1, "\u00e9" * 128))
+    (message,) = framer.messages()
+    assert message.chunk is not None
+    assert len(ack(message.chunk)) < 512
 
 
 def test_a_message_beyond_the_limit_is_refused_by_its_bytes_too() -> None:

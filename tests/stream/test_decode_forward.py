@@ -98,6 +98,37 @@ def test_a_message_of_one_record_takes_its_metadata_from_the_options(
     assert decode(entry(pack(message))).records == [LogRecord(1_600_000_000, 7, metadata, None, LOG)]
 
 
+@pytest.mark.parametrize("signal", [0, None, False])
+def test_logs_are_logs_however_it_is_said(signal: object) -> None:
+    for message in (["t", ENTRIES], ["t", pack(*ENTRIES)]):
+        assert decode(entry(pack([*message, {"fluent_signal": signal}]))) == (READ, None, 0)
+
+
+@pytest.mark.parametrize("signal", ["0", [], {}, 3, -1, 2**63, 1.5, True, b"\1"])
+def test_a_signal_that_there_is_not_is_kept_aside(signal: object) -> None:
+    """Who sends it may mean logs: it is acknowledged, so it must stand somewhere."""
+    for message in (["t", ENTRIES], ["t", pack(*ENTRIES)], ["t", AT, LOG]):
+        assert decode(entry(pack([*message, {"fluent_signal": signal}]))) == ([], "unknown_signal", 0)
+
+
+@pytest.mark.parametrize("value", [b"\x90", b"\x81\xa1k\x90"])
+@pytest.mark.parametrize("where", ["record", "metadata"])
+def test_a_single_record_that_unfolds_enormously_is_stopped(value: bytes, where: str) -> None:
+    count = 12_000_000 // len(value)
+    large = b"\x81\xa1x\xdd" + struct.pack(">I", count) + value * count
+    rest = large if where == "record" else pack(LOG) + b"\x81\xa8metadata" + large
+    raw = (b"\x93" if where == "record" else b"\x94") + b"\xa1t" + pack(AT) + rest
+    tracemalloc.start()
+    try:
+        found = decode(entry(raw), DecodeLimits(values=100_000))
+        _, highest = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found.records == []
+    assert found.quarantine in ("too_many_values", "bad_msgpack")
+    assert highest < 8 * len(raw)
+
+
 def test_both_encodings_of_an_event_time_integers_and_floats_are_times() -> None:
     fixed = b"\xd7\x00" + struct.pack(">II", 5, 6)
     variable = b"\xc7\x08\x00" + struct.pack(">II", 7, 8)

@@ -13,7 +13,7 @@ import zstandard
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from stream.receivers.testing import RunningReceiver
-from stream.spool import SpoolSettings
+from stream.spool import Kind, SpoolReader, SpoolSettings
 from stream.spool.testing import FragileDisk
 
 HTTP = {"http": "127.0.0.1:0", "otlp": "127.0.0.1:0"}
@@ -76,6 +76,25 @@ def test_a_body_is_stored_as_it_came_and_decoded_later(tmp_path: Path, encoding:
     assert logs(receiver) == ["line 1", "line 2"]
     assert {row["tag"] for row in receiver.records()} == {"app.x"}
     assert receiver.records()[0]["ts"] == {"sec": 1_700_000_000, "nsec": 250_000_000}
+
+
+def test_equal_bodies_that_mean_something_else_are_all_stored(tmp_path: Path) -> None:
+    body = b'{"log":"same"}'
+    with RunningReceiver(tmp_path, **HTTP) as receiver:
+        for _ in range(2):  # each is known when it comes again
+            assert post(receiver, body, X_Fluent_Tag="svc.a").status == 200
+            assert post(receiver, body, X_Fluent_Tag="svc.b").status == 200
+            assert post(receiver, body, X_Fluent_Tag="svc.b", Content_Type="text/plain").status == 200
+            assert post(receiver, body, X_Fluent_Tag="svc.b", X_Agent_Id="agent-2").status == 200
+            packed = gzip.compress(body, mtime=0)
+            assert post(receiver, packed, X_Fluent_Tag="svc.c", Content_Encoding="gzip").status == 200
+            assert post(receiver, packed, "/v1/logs", Content_Type="application/x-protobuf").status == 200
+    with SpoolReader(receiver.layout.spool, receiver.ring) as reader:
+        stored = [
+            entry for block in reader.read(100) for entry in block.entries if entry.kind != Kind.CONTROL
+        ]
+    assert [entry.tag for entry in stored] == ["svc.a", "svc.b", "svc.b", "svc.b", "svc.c", ""]
+    assert receiver.status().duplicates == 6
 
 
 @pytest.mark.parametrize("to", ["http", "otlp"])
