@@ -10,6 +10,7 @@ from storage.client import StoreClient
 from storage.layout import Layout
 
 FILES: Final = {"receive": "receiver.json", "stream": "stream.json"}
+AT_WORK: Final = {"receive": ("receiving",), "stream": ("reading", "waiting")}
 SOON: Final = 1.0  # seconds that the command center is given to answer
 
 
@@ -25,7 +26,8 @@ def read_status(layout: Layout, name: str) -> dict[str, Any]:
 def is_ready(layout: Layout, name: str, pid: int) -> bool:
     """Whether the process `name` with this id does its work."""
     if name in FILES:
-        return read_status(layout, name).get("pid") == pid
+        status = read_status(layout, name)  # one that could not start says `stopped` under its id
+        return status.get("pid") == pid and status.get("state") in AT_WORK[name]
     try:
         return StoreClient(layout.socket).status(within=SOON).get("pid") == pid
     except MaydayError:

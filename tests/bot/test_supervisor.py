@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.readiness import is_ready
 from bot.settings import SupervisorSettings
 from bot.supervisor import AlreadyUp, NeverCameUp, Supervisor, running
 from bot.watched import last_words, read
@@ -196,6 +197,16 @@ def test_what_came_up_before_is_not_given_up(tmp_path: Path, said: list[str]) ->
         assert supervisor.hopeless is None
     finally:
         supervisor.stop()
+
+
+def test_a_process_that_says_it_has_stopped_has_not_come_up(tmp_path: Path) -> None:
+    layout = Layout(tmp_path).prepare()
+    for state, ready in (("stopped", False), ("receiving", True)):
+        (layout.run / "receiver.json").write_text(f'{{"pid": 7, "state": "{state}"}}')
+        assert is_ready(layout, "receive", 7) is ready
+    assert not is_ready(layout, "receive", 8)
+    assert not is_ready(layout, "stream", 7)
+    assert not is_ready(layout, "command", 7)
 
 
 def test_it_is_told_once_when_everything_has_come_up(tmp_path: Path, said: list[str]) -> None:
