@@ -5,6 +5,7 @@ The table itself stands in `bot/grammar.py`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,6 +14,7 @@ from typing import Any, ClassVar, Protocol
 from command_center.access.operators import Permission
 from command_center.actions import Action
 from models.errors import BadInput
+from models.placeholders import NAMES
 from models.sanitizer import SafeText
 from storage.records import Severity
 
@@ -79,6 +81,21 @@ class DeclareForm:
 
 
 Parsed = Action | Help | DeclareForm
+
+_PLACEHOLDER = re.compile(f"<(?:{'|'.join(sorted(map(re.escape, NAMES - {'CUT'})))})>")
+WITHHELD = (
+    "What you typed was kept with placeholders such as <WORD>: words that are not known to be harmless are withheld, and "
+    "names of people always are. Whoever runs Mayday can approve a single word under `words` in mayday.toml."
+)
+
+
+def holds_placeholders(action: Action) -> bool:
+    """Say whether something that was typed for `action` stands there as a placeholder.
+
+    Ids and names of services are not typed freely and do not count.
+    """
+    typed = (getattr(action, field, None) for field in ("title", "text", "note", "summary", "reason"))
+    return any(text is not None and _PLACEHOLDER.search(text) is not None for text in typed)
 
 
 def _nowhere() -> Sequence[str]:

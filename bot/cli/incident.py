@@ -10,7 +10,7 @@ from rich.table import Table
 
 from bot.cli.common import ConfigOption, JsonOption, StateOption, console, setting
 from bot.cli.incident_view import incident_view, local
-from bot.commands import Context, DeclareForm, Help
+from bot.commands import WITHHELD, Context, DeclareForm, Help, holds_placeholders
 from bot.grammar import help_text, parse
 from command_center.actions import ListIncidents
 from storage.client import StoreClient
@@ -41,6 +41,8 @@ def incident(
         print(json.dumps(outcome))
     else:
         _show(outcome, listing=isinstance(parsed, ListIncidents))
+        if outcome["ok"] and holds_placeholders(parsed):
+            console(to_stderr=True).print(WITHHELD)
     if not outcome["ok"]:
         raise typer.Exit(1)
 
@@ -75,4 +77,6 @@ def _show(outcome: dict[str, Any], *, listing: bool) -> None:
             )
         out.print(table if outcome.get("incidents") else "No incidents.")
         return
-    out.print(incident_view(outcome) if "names" in outcome else outcome["message"])
+    out.print(
+        incident_view(outcome) if "names" in outcome else outcome["message"], soft_wrap="names" not in outcome
+    )

@@ -42,7 +42,6 @@ from storage.records import Severity
 
 LOG = logging.getLogger(__name__)
 
-WORKING = "Working on it."
 STRANGER = phrase(
     "Mayday does not know you, so nothing was done. Ask whoever runs it to add you as an operator."
 )
@@ -147,7 +146,7 @@ class Gateway:
         if refused is not None:
             return refused
         self._keep(typed, operator, Perform(action=parsed), place)
-        return Reply(WORKING)
+        return Reply()
 
     def _may(self, operator: Operator, permission: Permission, typed: SlashCommand) -> Reply | None:
         """Return the refusal, or None. The command center decides again when the row is worked on."""
@@ -243,4 +242,4 @@ def _pressed(verb: str, incident: str) -> Action | None:
     return None
 
 
-__all__ = ["STRANGER", "TEST_VERB", "WORKING", "Gateway", "Reply"]
+__all__ = ["STRANGER", "TEST_VERB", "Gateway", "Reply"]

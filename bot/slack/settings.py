@@ -61,6 +61,12 @@ class SlackSettings(BaseModel):
         default=1.0, gt=0, le=60, description="First wait after a failed call; then it doubles"
     )
     retry_most: float = Field(default=60, gt=0, le=3600, description="Longest wait between two tries")
+    slow_after: float = Field(
+        default=2.0,
+        gt=0,
+        le=60,
+        description="How long somebody waits for an answer before they are told that it takes",
+    )
     button_days: int = Field(default=14, ge=1, le=365, description="How long the buttons of a card work")
     timeline_lines: int = Field(
         default=6, ge=0, le=30, description="Newest timeline entries that a card shows"

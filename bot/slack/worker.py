@@ -8,6 +8,7 @@ done when its answer has been sent or cannot be.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import zlib
@@ -18,6 +19,7 @@ from typing import Literal
 
 from slack_sdk import WebClient
 
+from bot.commands import WITHHELD, holds_placeholders
 from bot.grammar import INCIDENT
 from bot.slack import answers
 from bot.slack.api import call
@@ -35,6 +37,7 @@ from bot.slack.errors import (
 from bot.slack.gather import card_facts
 from bot.slack.inbox import CameBack, Inbox, Job, OpenForm, Perform, ShowHome, Tell
 from bot.slack.modals import declare_form
+from bot.slack.progress import Progress
 from bot.slack.settings import SlackSettings
 from command_center.access.operators import Directory, Permission, may
 from command_center.actions import ListIncidents, ShowIncident
@@ -47,6 +50,7 @@ LOG = logging.getLogger(__name__)
 KEPT = timedelta(days=30)  # for which finished rows are kept; Slack repeats a delivery within the hour
 ANSWER_TRIES = 8  # with growing waits; about two minutes as the settings stand
 SHOWN_LINES = 20  # timeline entries in the answer to `show`
+WORKING = "Working on it; the answer comes here."
 
 
 class Worker:
@@ -72,17 +76,25 @@ class Worker:
             ThreadPoolExecutor(1, thread_name_prefix=f"slack-work-{lane}") for lane in range(settings.workers)
         ]
         self._answers = ThreadPoolExecutor(settings.workers, thread_name_prefix="slack-answer")
+        self._notes = ThreadPoolExecutor(1, thread_name_prefix="slack-note")
+        self._progress = Progress[Job](settings.slow_after, self._note)
 
     def start(self) -> int:
         """Take up again what waits or was left half done; returns how many jobs that are."""
         self._tidy()
+        self._progress.start()
         jobs = self._inbox.unfinished()
         for job in jobs:
-            self.take(job)
+            self._queue(job)
         return len(jobs)
 
     def take(self, job: Job) -> None:
-        """Add a job whose row stands in the inbox."""
+        """Add a job whose row stands in the inbox, and for which somebody waits."""
+        if isinstance(job.work, Perform):
+            self._progress.expect(job.id, job)
+        self._queue(job)
+
+    def _queue(self, job: Job) -> None:
         lane = self._lanes[zlib.crc32(job.key.encode()) % len(self._lanes)]
         try:
             lane.submit(self._guard, job)
@@ -92,9 +104,11 @@ class Worker:
     def stop(self) -> None:
         """Finish what has begun; what has not begun stays waiting in the inbox."""
         self._stopping.set()
+        self._progress.stop()
         for lane in self._lanes:
             lane.shutdown(cancel_futures=True)
         self._answers.shutdown()
+        self._notes.shutdown()
 
     def _guard(self, job: Job) -> None:
         """Do the job; whatever fails ends in a failed row, a line in the log and a sentence to the person."""
@@ -137,7 +151,8 @@ class Worker:
             facts = card_facts(self._center, outcome.incident, self._names, SHOWN_LINES)
             blocks = answers.show_card(facts, self._called)
         code = ",".join(outcome.reasons) or ("ok" if outcome.ok else "refused")
-        self._finish_with(job, "done", code, outcome.message, blocks)
+        withheld = f" {WITHHELD}" if outcome.ok and holds_placeholders(work.action) else ""
+        self._finish_with(job, "done", code, outcome.message + withheld, blocks)
 
     def _open_form(self, job: Job, work: OpenForm) -> None:
         """Open the form. Tried here and not after other answers: the trigger lives for three seconds."""
@@ -184,10 +199,24 @@ class Worker:
         except RuntimeError:  # stopping: the row stays and is answered after the next start
             LOG.info("an answer waits for the next start")
 
+    def _note(self, job: Job) -> None:
+        """Say that an answer takes its time. On a thread of its own: those for answers may be what is slow."""
+
+        def safely() -> None:
+            try:
+                with guarded("telling in Slack that an answer takes its time"):
+                    self._send(job, WORKING, {})
+            except MaydayError as error:
+                LOG.info("a note could not be shown: %s", error)
+
+        with contextlib.suppress(RuntimeError):  # stopping: a note that comes too late is of no use
+            self._notes.submit(safely)
+
     def _answer(
         self, job: Job, state: Literal["done", "failed"], outcome: str, text: str, blocks: list[Block]
     ) -> None:
         """Send the answer, again and again for a while; a row whose answer a stop cuts off is answered later."""
+        self._progress.settle(job.id)
         more = {"blocks": blocks} if blocks else {}
         wait = self._settings.retry_first
         for _ in range(ANSWER_TRIES):

@@ -18,7 +18,7 @@ PERSONAS = (
 )
 CHANNELS = (
     ("C0INCIDENTS", "incidents", "Open incidents"),
-    ("C0AUDIT", "mayday-audit", "What Mayday decided and did"),
+    ("C0GENERAL", "general", "For everybody"),
 )
 APP_ID, BOT_USER = "A0MAYDAY", "U0MAYDAY"
 APP_SCOPES = frozenset({"connections:write"})

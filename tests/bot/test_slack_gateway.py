@@ -18,6 +18,7 @@ from bot.slack.buttons import Button, seal
 from bot.slack.cards import ACK, CLOSE, RESOLVE
 from bot.slack.inbox import Inbox, Job, Perform, Place
 from bot.slack.run import SlackBot
+from bot.slack.worker import WORKING
 from bot.workspace.faults import Fault
 from bot.workspace.model import Transport
 from bot.workspace.signing import signed_headers
@@ -68,13 +69,56 @@ def test_twelve_commands_at_the_same_moment_are_all_acknowledged_within_a_second
     rig.wait_until(lambda: len(rig.center.incidents("all", ONCALL)) == 12)
 
 
-def test_the_acknowledgement_says_to_that_person_alone_that_it_is_being_worked_on(rig: Rig) -> None:
+def said_to(rig: Rig, user: str) -> list[str]:
+    """The texts of what one person alone was shown."""
+    return [
+        str(message["text"]) for message in rig.see.messages(CHANNEL, user) if message.get("is_ephemeral")
+    ]
+
+
+def test_a_command_is_answered_once_and_nothing_stands_beside_the_answer(rig: Rig) -> None:
     rig.start()
-    rig.see.command("oncall", CHANNEL, "/incident list")
-    told = rig.answer("oncall", "Working on it")
-    assert told["is_ephemeral"]
-    assert not any("Working on it" in words(message) for message in rig.see.messages(CHANNEL, "lead"))
+    assert rig.see.command("oncall", CHANNEL, "/incident list")["ts"] == ""  # the acknowledgement is empty
     rig.answer("oncall", "Incidents: open")
+    rig.wait_until(all_done(rig, 1))
+    assert said_to(rig, "oncall") == ["0 incidents"]
+    assert said_to(rig, "lead") == []
+
+
+def test_an_answer_that_takes_its_time_is_announced_once_to_that_person_alone(rig: Rig) -> None:
+    bot = rig.start(slow_after=0.05)
+    held = threading.Event()
+    for lane in bot._worker._lanes:
+        lane.submit(held.wait, 20)
+    rig.see.command("oncall", CHANNEL, "/incident list")
+    rig.answer("oncall", WORKING)
+    held.set()
+    rig.answer("oncall", "Incidents: open")
+    rig.wait_until(all_done(rig, 1))
+    assert said_to(rig, "oncall") == [WORKING, "0 incidents"]
+    assert said_to(rig, "lead") == []
+
+
+@pytest.mark.parametrize(
+    "text", ["declare sev2 Wilma Flintstone cannot pay", "declare sev3 checkout answers slowly"]
+)
+def test_who_types_words_that_are_withheld_is_told_so_and_how_a_word_is_approved(rig: Rig, text: str) -> None:
+    rig.start()
+    rig.see.command("oncall", CHANNEL, f"/incident {text}")
+    rig.wait_until(all_done(rig, 1))
+    (answer,) = said_to(rig, "oncall")
+    withheld = "Flintstone" in text
+    assert ("&lt;WORD&gt;" in answer) == withheld
+    assert ("`words` in mayday.toml" in answer) == withheld
+    assert "Flintstone" not in answer
+
+
+def test_a_form_says_it_too(rig: Rig) -> None:
+    rig.start()
+    rig.see.command("oncall", CHANNEL, "/incident declare")
+    rig.see.wait_for_view("oncall")
+    rig.see.submit("oncall", {"title": "Wilma Flintstone cannot pay"})
+    rig.answer("oncall", "`words` in mayday.toml")
 
 
 def test_an_unknown_verb_is_answered_with_the_nearest_one_and_help(rig: Rig) -> None:

@@ -103,7 +103,7 @@ def test_rate_limits_apply_when_switched_on(workspace: RunningWorkspace) -> None
         web.chat_postMessage(channel=INCIDENTS, text="x")
     assert (caught.value.response.status_code, caught.value.response["error"]) == (429, "ratelimited")
     assert caught.value.response.headers["Retry-After"] == "1"
-    assert web.chat_postMessage(channel="#mayday-audit", text="the limit is per channel")["ok"]
+    assert web.chat_postMessage(channel="#general", text="the limit is per channel")["ok"]
 
 
 @pytest.mark.parametrize(

@@ -155,13 +155,13 @@ def test_events_need_a_subscription_a_scope_and_membership(workspace: RunningWor
         client.change_app(
             events=["message.channels", "app_mention", "reaction_added", "member_joined_channel"]
         )
-        client.set_member("#mayday-audit", "U0MAYDAY", False)
-        client.say("oncall", "#mayday-audit", "not a member")
+        client.set_member("#general", "U0MAYDAY", False)
+        client.say("oncall", "#general", "not a member")
         client.change_app(remove_scopes=["channels:history"])
         ts = client.say("oncall", "#incidents", "<@U0MAYDAY> no scope for messages")["ts"]
         client.react("lead", "#incidents", ts, "pushpin")
         event = app.next()["payload"]["event"]
-        client.set_member("#mayday-audit", "U0MAYDAY", True)
+        client.set_member("#general", "U0MAYDAY", True)
         joined = app.next()["payload"]["event"]
     assert (event["type"], event["reaction"], event["item"]["ts"]) == ("reaction_added", "pushpin", ts)
     assert (joined["type"], joined["user"]) == ("member_joined_channel", "U0MAYDAY")

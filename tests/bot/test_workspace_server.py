@@ -47,7 +47,7 @@ def test_it_runs_as_a_process_and_ends_on_sigterm() -> None:
         assert process.stdout is not None
         client = WorkspaceClient(process.stdout.readline().strip())
         state = client.wait_until(lambda: client.state("oncall"), what="the state")
-        assert [channel["name"] for channel in state["channels"]] == ["incidents", "mayday-audit"]
+        assert [channel["name"] for channel in state["channels"]] == ["incidents", "general"]
         assert [person["id"] for person in state["people"] if not person["is_bot"]] == [
             "U0ONCALL",
             "U0LEAD",
@@ -256,7 +256,7 @@ def test_shortcut_suggestion_stack_and_home(workspace: RunningWorkspace, transpo
         assert client.click_in_view("cto", "home", view_id=home["id"])["ok"]
         direct = workspace.web().conversations_open(users="U0CTO")["channel"]["id"]
         client.wait_for(direct, lambda message: message["text"] == "pressed 7")
-    assert client.state("lead")["channels"][-1]["name"] == "mayday-audit", (
+    assert client.state("lead")["channels"][-1]["name"] == "general", (
         "a direct conversation is seen by its members"
     )
 
@@ -266,10 +266,10 @@ def test_typed_names_become_tokens_and_signs_entities(workspace: RunningWorkspac
     client.say(
         "oncall",
         "#incidents",
-        "@lead: a < b & c in #mayday-audit, not @nobody, but <@U0CTO> oncall@clinic.example",
+        "@lead: a < b & c in #general, not @nobody, but <@U0CTO> oncall@clinic.example",
     )
     assert client.messages("#incidents")[-1]["text"] == (
-        "<@U0LEAD>: a &lt; b &amp; c in <#C0AUDIT>, not @nobody, but <@U0CTO> oncall@clinic.example"
+        "<@U0LEAD>: a &lt; b &amp; c in <#C0GENERAL>, not @nobody, but <@U0CTO> oncall@clinic.example"
     )
 
 

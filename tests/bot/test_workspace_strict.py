@@ -163,7 +163,7 @@ def test_a_private_channel_does_not_exist_for_a_bot_outside(workspace: RunningWo
     private = workspace.client.add_channel("legal", private=True)
     assert error_of(lambda: workspace.web().conversations_info(channel=private)) == "channel_not_found"
     listed = workspace.web().conversations_list(types="public_channel,private_channel")["channels"]
-    assert [channel["name"] for channel in listed] == ["incidents", "mayday-audit"]
+    assert [channel["name"] for channel in listed] == ["incidents", "general"]
 
 
 def test_an_archived_channel_takes_nothing(workspace: RunningWorkspace) -> None:
@@ -250,7 +250,7 @@ def test_marks_are_counted_once(workspace: RunningWorkspace) -> None:
         error_of(lambda: web.reactions_remove(channel=INCIDENTS, timestamp=ts, name="eyes")) == "no_reaction"
     )
     assert web.reactions_get(channel=INCIDENTS, timestamp=ts)["message"]["reactions"][0]["count"] == 1
-    assert error_of(lambda: web.pins_remove(channel="#mayday-audit", timestamp=ts)) == "message_not_found"
+    assert error_of(lambda: web.pins_remove(channel="#general", timestamp=ts)) == "message_not_found"
 
 
 def test_bookmarks_are_added_edited_and_removed(workspace: RunningWorkspace) -> None:
