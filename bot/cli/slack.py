@@ -41,7 +41,11 @@ def setup(config: ConfigOption = None, state: StateOption = None) -> None:
 
 
 @app.command()
-def check(config: ConfigOption = None, state: StateOption = None) -> None:
+def check(
+    card: Annotated[bool, typer.Option(help="Post the test card whose button has to come back")] = True,
+    config: ConfigOption = None,
+    state: StateOption = None,
+) -> None:
     """Repeat every check of the set-up with the tokens that are kept."""
     from bot.processes import passing_ring
     from bot.slack.setup import run_check
@@ -57,6 +61,7 @@ def check(config: ConfigOption = None, state: StateOption = None) -> None:
             ring.secret("buttons"),
             system_clock,
             os.environ,
+            card=card,
         )
     )
 

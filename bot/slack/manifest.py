@@ -77,4 +77,4 @@ def manifest_yaml(prefix: str = "", request_url: str | None = None) -> str:
 
 def new_app_link(prefix: str = "") -> str:
     """Return an address that opens Slack's form for a new app with the manifest filled in."""
-    return f"{NEW_APP}&manifest_yaml={quote(manifest_yaml(prefix), safe='')}"
+    return f"{NEW_APP}&manifest_yaml={quote(yaml.safe_dump(manifest(prefix), sort_keys=False), safe='')}"

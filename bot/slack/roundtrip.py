@@ -7,6 +7,7 @@ although the button did belongs to another app.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -87,6 +88,11 @@ class RoundTrip:
         ts = str(call(self._client, "chat.postMessage", channel=channel, text=text, blocks=blocks)["ts"])
         self._expected = (channel, ts)
         return ts
+
+    def withdraw(self, channel: str, ts: str) -> None:
+        """Take the test card away again, so that tries do not pile up."""
+        with contextlib.suppress(SlackFailure):  # then it stays: its button works for an hour at most
+            call(self._client, "chat.delete", channel=channel, ts=ts)
 
     def came_back(self, channel: str, ts: str, seconds: float) -> bool:
         """Wait until the card's button has come back; False when it has not after `seconds`."""

@@ -24,7 +24,7 @@ from bot.slack.checks import (
     wrong_kind,
 )
 from bot.slack.errors import SlackFailure
-from bot.slack.manifest import manifest_yaml, new_app_link
+from bot.slack.manifest import NEW_APP, manifest_yaml, new_app_link
 from bot.slack.people import keep_people, read_people, with_people
 from bot.slack.places import places
 from bot.slack.roundtrip import RoundTrip, post_only
@@ -60,7 +60,9 @@ class Setup:
         *,
         press_within: float = PRESS_WITHIN,
         type_within: float = TYPE_WITHIN,
+        card: bool = True,
     ) -> None:
+        self._card = card
         self._console, self._layout, self._settings = console, layout, settings
         self._operators, self._key, self._clock = tuple(operators), key, clock
         self._press_within, self._type_within = press_within, type_within
@@ -89,9 +91,17 @@ class Setup:
             self._print(f"   {self._settings.origin}/#A0MAYDAY/settings", style="blue")
             self._print("2. Choose Mayday and App settings there: it shows the keys that are asked for now.")
             return
-        self._print("1. Make the app. Open this address and press Create; the manifest is filled in:")
-        self._print(f"   {new_app_link(prefix)}", style="blue")
-        self._print("   Or choose From a manifest there, take the YAML tab, and paste this:")
+        self._print(
+            "1. Make the app. Open this address, choose From a manifest, take the YAML tab, and paste this:"
+        )
+        if self._console.is_terminal:  # the whole address fills the screen, and a click needs none of it
+            address = Text.assemble(
+                "   ", (NEW_APP, f"blue link {new_app_link(prefix)}"), "  (a click on it fills it in)"
+            )
+            self._console.print(address, soft_wrap=True)
+        else:
+            self._print(f"   {NEW_APP}", style="blue")
+            self._print(f"   With the manifest filled in: {new_app_link(prefix)}", style="dim")
         self._print(manifest_yaml(prefix), style="dim")
         self._print("2. Press Install to Workspace on the app's page.")
 
@@ -128,9 +138,10 @@ class Setup:
         found, people = find_people(client, known, self._at)
         if people:  # a check whose tokens come from the environment may be the first to keep anything here
             keep_people(self._layout.prepare().root, read_people(self._layout.root) | people)
+        works = self._report.good  # an operator whom Slack does not know keeps nobody else from the card
         for each in found:
             self._say(each)
-        if channel is not None and self._report.good:
+        if channel is not None and works and self._card:
             try:
                 self._try(tokens, channel)
             except SlackFailure as error:
@@ -156,6 +167,7 @@ class Setup:
             ts = trip.post(channel)
             self._print(f"A test card stands in #{name}. Press its button (within {self._press_within:g} s).")
             if not trip.came_back(channel, ts, self._press_within):
+                trip.withdraw(channel, ts)
                 sentence = "The button did not come back."
                 remedy = f"{self._at.switches}, then run `mayday slack check`."
                 self._say(Finding(False, sentence, remedy))
@@ -226,11 +238,11 @@ def run_check(
     *,
     press_within: float = PRESS_WITHIN,
     type_within: float = TYPE_WITHIN,
+    card: bool = True,
 ) -> int:
-    """`mayday slack check`; returns the exit code."""
-    made = Setup(
-        console, layout, settings, operators, key, clock, press_within=press_within, type_within=type_within
-    )
+    """`mayday slack check`; returns the exit code. Without `card` nothing is posted."""
+    within = {"press_within": press_within, "type_within": type_within}
+    made = Setup(console, layout, settings, operators, key, clock, card=card, **within)
     return _safely(console, lambda: made.check(environment))
 
 

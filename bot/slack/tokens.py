@@ -70,8 +70,16 @@ def _kept(path: Path) -> dict[str, object]:
         held = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError):
-        raise UnsafeTokenFile(f"{path.name} cannot be read", hint=UnsafeTokenFile.remedy) from None
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)
+        raise UnsafeTokenFile(
+            f"{path.name} cannot be read ({reason})", hint="Run this as the user that owns it"
+        ) from None
+    except ValueError:
+        held = None
     if not isinstance(held, dict):
-        raise UnsafeTokenFile(f"{path.name} does not hold Slack tokens", hint=UnsafeTokenFile.remedy)
+        raise UnsafeTokenFile(
+            f"{path.name} is damaged: it is not what Mayday writes",
+            hint=f"Move {path} away and run `mayday slack setup`, or set {BOT} and {APP}",
+        )
     return held

@@ -88,6 +88,7 @@ def test_the_scopes_are_those_that_the_calls_in_the_code_need() -> None:
     needs = {
         "chat.postMessage": {"chat:write"},
         "chat.postEphemeral": {"chat:write"},
+        "chat.delete": {"chat:write"},
         "chat.update": {"chat:write"},
         "conversations.create": {"channels:manage"},
         "conversations.history": {"channels:history", "groups:history"},

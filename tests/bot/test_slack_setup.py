@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import stat
 import threading
 from collections.abc import Callable, Iterator
@@ -11,13 +12,13 @@ from typing import Any
 
 import pytest
 from rich.console import Console
-from slack_rig import CHANNEL, KEY, OPERATORS, settings_for, words
+from slack_rig import CHANNEL, KEY, OPERATORS, settings_for, tokens_for, words
 
 from bot.slack.answers import TEST
 from bot.slack.manifest import SCOPES, manifest
 from bot.slack.people import read_people
 from bot.slack.setup import run_check, run_setup
-from bot.slack.tokens import read_tokens
+from bot.slack.tokens import keep_tokens, read_tokens
 from bot.workspace.fixture import RunningWorkspace
 from bot.workspace.model import Json
 from command_center.access.operators import Operator, Role
@@ -62,7 +63,7 @@ class Dialog:
             self.console, self.prompt, self.layout, settings, self.operators, KEY, system_clock, **within
         )  # fmt: skip
 
-    def check(self, **changes: Any) -> int:
+    def check(self, *, card: bool = True, **changes: Any) -> int:
         settings = settings_for(self.workspace, **changes)
         return run_check(
             self.console,
@@ -74,6 +75,7 @@ class Dialog:
             {},
             press_within=0.2,
             type_within=0.2,
+            card=card,
         )
 
     @property
@@ -232,15 +234,47 @@ def test_a_prefix_is_in_the_manifest_and_its_command_is_heard(
 def test_a_button_that_does_not_come_back_is_named(dialog: Dialog) -> None:
     assert dialog.run(press_within=0.3) == 1
     assert "The button did not come back." in dialog.text
+    assert dialog.workspace.client.messages(CHANNEL) == []  # the card is taken away again
     assert "whether the app is installed, then run `mayday slack check`" in dialog.text
 
 
-def test_an_operator_whom_slack_does_not_know_is_named_by_id_alone(dialog: Dialog) -> None:
+def test_an_operator_whom_slack_does_not_know_is_named_by_id_alone_and_the_card_comes_all_the_same(
+    dialog: Dialog, person: Callable[..., None]
+) -> None:
     wrong = Operator(id="night", name="Night", email="nobody@clinic.example", roles=(Role.ENGINEER,))
-    dialog.operators = (wrong,)
-    assert dialog.run(press_within=0.1) == 1
+    dialog.operators = (*OPERATORS, wrong)
+    person()
+    assert dialog.run() == 1
+    assert "The button came back." in dialog.text
     assert "Nobody in Slack has the e-mail address of the operator night." in dialog.text
     assert "nobody@clinic.example" not in dialog.text
+
+
+def test_a_check_without_a_card_posts_nothing(dialog: Dialog) -> None:
+    dialog.answers = ["", "", ""]
+    keep_tokens(dialog.layout.tokens, tokens_for(dialog.workspace))
+    assert dialog.check(card=False) == 0, dialog.text
+    assert dialog.workspace.client.messages(CHANNEL) == []
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "tokens"])
+def test_a_token_file_that_is_damaged_is_named_with_the_way_out(dialog: Dialog, content: str) -> None:
+    dialog.layout.tokens.write_text(content)
+    dialog.layout.tokens.chmod(0o600)
+    assert dialog.check() == 1
+    assert "tokens.json is damaged" in dialog.text
+    assert f"Move {dialog.layout.tokens} away" in dialog.text
+    assert "chmod" not in dialog.text
+
+
+def test_at_a_terminal_the_long_address_does_not_fill_the_screen(dialog: Dialog) -> None:
+    dialog.console = Console(file=dialog.printed, width=200, force_terminal=True, legacy_windows=False)
+    dialog.answers = ["", "", ""]
+    dialog.run(base_url="https://slack.com/api/")
+    shown = re.sub(r"\x1b\]8;[^\x1b]*\x1b\\|\x1b\[[0-9;]*m", "", dialog.printed.getvalue())
+    assert "manifest_yaml=" in dialog.printed.getvalue()
+    assert "manifest_yaml=" not in shown
+    assert "https://api.slack.com/apps?new_app=1" in shown
 
 
 def test_check_repeats_the_look_with_the_tokens_that_are_kept(
