@@ -84,8 +84,8 @@ Parsed = Action | Help | DeclareForm
 
 _PLACEHOLDER = re.compile(f"<(?:{'|'.join(sorted(map(re.escape, NAMES - {'CUT'})))})>")
 WITHHELD = (
-    "What you typed was kept with placeholders such as <WORD>: words that are not known to be harmless are withheld, and "
-    "names of people always are. Whoever runs Mayday can approve a single word under `words` in mayday.toml."
+    "What you typed was kept with placeholders such as <WORD>: words that are not known to be harmless are withheld, names of "
+    "people among them. Whoever runs Mayday can approve a single harmless word under `words` in mayday.toml."
 )
 
 

@@ -42,7 +42,9 @@ def setup(config: ConfigOption = None, state: StateOption = None) -> None:
 
 @app.command()
 def check(
-    card: Annotated[bool, typer.Option(help="Post the test card whose button has to come back")] = True,
+    card: Annotated[
+        bool, typer.Option(help="Post the test card whose button has to come back; --no-card posts nothing")
+    ] = True,
     config: ConfigOption = None,
     state: StateOption = None,
 ) -> None:
