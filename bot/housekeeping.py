@@ -57,8 +57,13 @@ class Housekeeping:
     @property
     def trouble(self) -> str | None:
         """What cannot be done just now and why; None when all is well."""
-        failed = dict(self._failed)
-        return "; ".join(f"{task} fails: {why}" for task, (_, why) in failed.items()) or None
+        tasks: dict[str, list[str]] = {}
+        for task, (_, why) in dict(self._failed).items():
+            tasks.setdefault(why.rstrip("."), []).append(task.value)
+        return (
+            "; ".join(f"{', '.join(names)}: this fails, because {why}" for why, names in tasks.items())
+            or None
+        )
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop`; one last publication leaves the live copy as fresh as the database."""
