@@ -14,7 +14,7 @@ What it cannot see: a form that only the number of digits tells apart (a version
 and identifiers of letters alone. Drain3's similarity takes care of those.
 
 >>> Masker().mask_many(["worker 17 lost 10.0.3.9:5432 after 250ms", "GET /item/4f3a9c01 by u1 at 03:04:05"])
-['worker <NUM> lost <IP> after <DURATION>', 'GET /item/<HEX> by u0 at <TIME>']
+['worker <NUM> lost <IP> after <DURATION>', 'GET <PATH> by u0 at <TIME>']
 """
 
 from __future__ import annotations
@@ -24,20 +24,26 @@ from collections.abc import Hashable, Sequence
 from typing import Generic, TypeVar
 
 from models.placeholders import NAMES
+from models.tokens import bare, is_value, joined, whole
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 SEPARATOR = "\0"
 _LONG_SHAPE, _LONG_WORD = 1000, 200  # bytes and characters: what is longer hardly ever comes again
-_ONE_DIGIT = bytes.maketrans(b"123456789", b"000000000")
+_ONE_DIGIT = bytes.maketrans(b"123456789\1\2\3", b"000000000   ")  # 1 to 3 mean something in `models.tokens`
+_UNSEEN = dict.fromkeys((0, 1, 2, 3), " ")
 _RUNS = (b"00000", b"000", b"00")
 
 _HEAD, _TAIL = r"(?<![A-Za-z0])", r"(?![A-Za-z0])"  # `_` separates as `-` does: blk_0, job_0_0
 _X = "[0A-Fa-f]"
 _DECIMAL = r"0(?:\.0)?"
+_EXTENSION = (
+    "(?:py|sh|js|gz|so|rb|go|rs|cc|cs|ts|md|pl|db|ko|vm|ps|id|hh|mm|xz)\\b"  # of files, not countries
+)
+_SEGMENT = r"(?:<[A-Z]+>|[^\s/?=:,;()\[\]{}\"'|<>])"
 _MASKS: tuple[tuple[str, str], ...] = (
-    ("URL", r"[A-Za-z][A-Za-z0+.-]{1,15}://[^\s\"'<>]+"),
+    ("URL", r"[A-Za-z][A-Za-z0+.-]{1,15}://[^\s\"']+?(?=[)\]},;>]*(?:[\s\"']|$))"),
     ("EMAIL", r"(?<![A-Za-z0._%+-])[A-Za-z0._%+-]{1,64}@[A-Za-z0-]{1,63}(?:\.[A-Za-z0-]{1,63}){1,8}"),
     ("UUID", rf"{_HEAD}(?=[A-Fa-f-]*0){_X}{{1,8}}(?:-{_X}{{1,4}}){{3}}-{_X}{{1,12}}{_TAIL}"),
     ("MAC", rf"{_HEAD}(?=[A-Fa-f:-]*0){_X}{{1,2}}(?:[:-]{_X}{{1,2}}){{5}}{_TAIL}"),
@@ -54,12 +60,43 @@ _MASKS: tuple[tuple[str, str], ...] = (
     ("NUM", rf"(?:(?<![A-Za-z0>])[-+])?{_HEAD}0(?:[.,]0){{0,8}}(?:[eE][-+]?0)?{_TAIL}"),
     ("HEX", rf"{_HEAD}(?:0[xX]{_X}+|(?=[a-f]*0)[0a-f]{{6,}}|(?=[A-F]*0)[0A-F]{{6,}}){_TAIL}"),
     ("HEX", rf"{_HEAD}(?:(?=[a-f]*0[a-f]+0)[0a-f]{{4,}}|(?=[A-F]*0[A-F]+0)[0A-F]{{4,}}){_TAIL}"),
+    (
+        "HEX",
+        rf"(?<=[A-Za-z0][{{@])(?=[a-f]*0)[0a-f]{{1,16}}{_TAIL}",
+    ),  # an object's identity, as programs print it
     ("ID", rf"{_HEAD}(?=[A-Za-z]*0[A-Za-z]+0)[A-Za-z0]{{3,}}{_TAIL}"),
+    ("BOOL", r"(?<![A-Za-z0_.])(?i:true|false|null)(?![A-Za-z0_.])"),
+    (
+        "HOST",
+        r"(?<![A-Za-z0_.@/:-])(?:(?:<[A-Z]+>|[A-Za-z0_-])+\.){1,8}(?:com|net|org|edu|gov|mil|arpa|local|lan|internal|localdomain)\b"
+        r"(?![.(/:]?[A-Za-z_])"
+        rf"|(?<![A-Za-z0_.@/:-])(?:(?:<[A-Z]+>|[A-Za-z0_-])+\.){{2,8}}(?!{_EXTENSION})[a-z]{{2}}(?![A-Za-z0_.(/-])",
+    ),
+    (
+        "PATH",
+        rf"(?<![A-Za-z0_.)>\]*-])/(?!<IP>)(?:{_SEGMENT}+/?)+(?:\?[^\s\"']+)?"
+        rf"|(?<![A-Za-z0_])[A-Za-z]:\\[^\s,;\"'|]*",
+    ),
 )
 if unknown := {name for name, _ in _MASKS} - NAMES:
     raise LookupError(f"masks without a placeholder: {sorted(unknown)}")
-_NEEDLES = {"URL": "://", "EMAIL": "@"}
-_COMPILED = tuple((_NEEDLES.get(name, "0"), re.compile(pattern), f"<{name}>") for name, pattern in _MASKS)
+_NEEDLES = {
+    "URL": ("://",),
+    "EMAIL": ("@",),
+    "BOOL": ("rue", "RUE", "alse", "ALSE", "ull", "ULL"),
+    "PATH": ("/", ":\\"),
+    "HOST": (".",),
+}
+_COMPILED = tuple(
+    (needle, re.compile(pattern), f"<{name}>")
+    for name, pattern in _MASKS
+    for needle in _NEEDLES.get(name, ("0",))
+)
+# Found in whole shapes before these are looked up a second time. They begin with a set, so that `re` skips quickly.
+_UUIDS = re.compile(
+    r"[0A-Fa-f](?<![A-Za-z0].)[0A-Fa-f]{0,7}(?:-[0A-Fa-f]{1,4}){3}-[0A-Fa-f]{1,12}(?![A-Za-z0])"
+)
+_DIGESTS = re.compile(r"[0a-f](?<![A-Za-z0].)(?=[0a-f]{11})(?<=(?=[a-f]*0).)[0a-f]+(?![A-Za-z0])")
 
 
 class Recent(Generic[K, V]):
@@ -138,6 +175,19 @@ def mask_word(word: str) -> str:
     return word
 
 
+def _is_numbered(token: str) -> bool:
+    return "0" in token and not is_value(token)
+
+
+def without_ids(shape: str) -> str:
+    """Mask the long identifiers of a shape, whose letters make it one that hardly ever comes again.
+
+    >>> without_ids("job 0f0fad0b-d0cb-0f-a0-0e at 0fade0fade0fade")
+    'job <UUID> at <HEX>'
+    """
+    return _DIGESTS.sub("<HEX>", _UUIDS.sub("<UUID>", shape))
+
+
 class Masker:
     """Masks batches of lines; one per process is enough, and it may be shared by every miner of a thread.
 
@@ -147,6 +197,7 @@ class Masker:
 
     def __init__(self, known_shapes: int = 32_768, known_words: int = 32_768) -> None:
         self._shapes = Recent[bytes, str](known_shapes)
+        self._forms = Recent[str, str](known_shapes)
         self._words = Recent[str, str](known_words)
 
     def mask_many(self, texts: Sequence[str]) -> list[str]:
@@ -155,21 +206,54 @@ class Masker:
         known = list(map(self._shapes.young.get, found))
         if None not in known:
             return known  # type: ignore[return-value]  # just looked
-        pairs = zip(known, found, strict=True)
-        return [masked if masked is not None else self._mask(shape) for masked, shape in pairs]
+        self._look_again(known, found)
+        return known  # type: ignore[return-value]  # nothing is left out
 
-    def _mask(self, shape: bytes) -> str:
-        masked = self._shapes.get(shape)
-        if masked is None:
-            words = []
-            for word in shape.decode("utf-8", "surrogatepass").split():
-                safe = self._words.get(word)
-                if safe is None:
-                    safe = mask_word(word)
-                    if len(word) <= _LONG_WORD:
-                        self._words.put(word, safe)
-                words.append(safe)
-            masked = " ".join(words)
-            if len(shape) <= _LONG_SHAPE:
-                self._shapes.put(shape, masked)
-        return masked
+    def words_with_digits(self, text: str, count: int) -> dict[int, str]:
+        """Return, by their place among the `count` tokens of `text`, the words that have digits and no mask as
+        they stand in the text; none where that cannot be said.
+
+        >>> Masker().words_with_digits("read utf8 from eth1, 10.0.0.1", 6)
+        {1: 'utf8', 3: 'eth1'}
+        """
+        masked, raw = list[str](), list[str]()
+        for word in text.translate(_UNSEEN).split():
+            tokens = joined(mask_word(without_ids(shapes([word])[0].decode("utf-8", "surrogatepass"))))
+            parts, own = tokens.split(" "), joined(word).split(" ")
+            masked += parts
+            raw += own if len(own) == len(parts) and "<" not in tokens else [""] * len(parts)
+        after = whole(" ".join(masked)).split(" ")
+        places = [at for at, token in enumerate(after) if _is_numbered(token)]
+        words = [
+            bare(word) if word else "" for token, word in zip(masked, raw, strict=True) if _is_numbered(token)
+        ]
+        if len(after) != count or len(words) != len(places):
+            return {}
+        return {at: word for at, word in zip(places, words, strict=True) if word}
+
+    def _look_again(self, known: list[str | None], found: Sequence[bytes]) -> None:
+        """Fill the gaps in `known`: what is missed by its digits alone may be known without its identifiers."""
+        gaps = [at for at, masked in enumerate(known) if masked is None]
+        missed = b"\0".join([found[at] for at in gaps]).decode("utf-8", "surrogatepass")
+        bare = without_ids(missed).split(SEPARATOR)
+        shapes_, forms = self._shapes, self._forms
+        for at, form in zip(gaps, bare, strict=True):
+            masked = forms.get(form)
+            if masked is None:
+                masked = self._mask(form)
+                if len(form) <= _LONG_SHAPE:
+                    forms.put(form, masked)
+            known[at] = masked
+            if (shape := found[at]) and len(shape) == len(form):  # else no digits are left to come again
+                shapes_.put(shape, masked)
+
+    def _mask(self, form: str) -> str:
+        words = []
+        for word in form.split():
+            safe = self._words.get(word)
+            if safe is None:
+                safe = joined(mask_word(word))
+                if len(word) <= _LONG_WORD:
+                    self._words.put(word, safe)
+            words.append(safe)
+        return whole(" ".join(words))

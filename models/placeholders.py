@@ -92,6 +92,8 @@ PLACEHOLDERS: Final[tuple[Placeholder, ...]] = (
     ),
     Placeholder("NUM", "number", r"\b[0-9]+(?:[.,][0-9]+){0,8}\b"),
     Placeholder("HEX", "hexadecimal value or digest", r"\b0[xX][0-9A-Fa-f]+\b|\b[0-9A-Fa-f]{8,}\b"),
+    Placeholder("BOOL", "truth value, or none at all: true, false, null"),
+    Placeholder("HOST", "name of a host with its domain"),
     Placeholder("NAME", "name of a person, or a user name"),
     Placeholder("ADDRESS", "street, place or postcode"),
     Placeholder("AGE", "age of a person"),

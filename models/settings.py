@@ -18,6 +18,27 @@ class TemplateSettings(BaseModel):
     )
     depth: int = Field(default=4, ge=4, le=8, description="depth of Drain3's tree of first words")
     max_children: int = Field(default=100, ge=2, le=1000, description="branches per node of Drain3's tree")
+    values_of_letters: int = Field(
+        default=10,
+        ge=2,
+        le=1000,
+        description="distinct words at one place of a sentence from which the place is a variable",
+    )
+    values_of_codes: int = Field(
+        default=5,
+        ge=2,
+        le=1000,
+        description="the same for dotted names, capitals and words with marks in them",
+    )
+    values_with_digits: int = Field(
+        default=3, ge=2, le=1000, description="the same for words with digits in them"
+    )
+    words_around_values: int = Field(
+        default=2,
+        ge=1,
+        le=20,
+        description="words a sentence must have for a word to count as a value where another line has a masked one",
+    )
     max_templates: int = Field(
         default=1000,
         ge=10,

@@ -1,18 +1,19 @@
-"""Templates of one service: which lines are the same sentence with other values (Drain3).
+"""Templates of one service: which lines are the same sentence with other values.
 
-Drain3's answer for a masked line depends only on the templates in one branch of its tree: those with as many
-words and the same first word (or the branch of no particular word). So an answer is remembered until that
-branch changes, and the ids are exactly those of plain Drain3 given every masked line: the memory saves time
-and changes nothing (it is neither stored nor part of the state). After the first minutes Drain3 sees a
-masked line about twice, and masks themselves are cached per shape (`models.masking`).
+Three steps. Masks turn a line into tokens with placeholders (`models.masking`, `models.tokens`). Drain3 puts
+masked lines into clusters (`models.drain_base`: exactly its clusters, remembered). Above them it is decided
+for every place whether it holds a constant or a variable, and lines that differ in variables alone become one
+template (`models.template_rows`). The first and the last are remembered per shape and per masked line, so
+that a line of a known kind costs about a microsecond.
 
-A template's id is a keyed hash of the service and the first masked line that made it: the same after a
-restart, and no way to test a guess without the key. When a template has lost so many words that Drain3
-begins another one for the very line that began the first, both share the id; that is meant.
+A template's id is a keyed hash of the service and the tokens that began it: the same after a restart, and no
+way to test a guess without the key. Templates only merge: the older id goes on, and `resolve` says where a
+former id went. What a line is given, and what merges, depends on the lines before it alone, not on batches
+or restarts.
 
-Memory is bounded: `max_templates` templates (the least recently seen is forgotten; seen again, it is new
-again with the same id), `known_lines` remembered answers, `max_chars` of each line. State and
-`MinedTemplate` hold raw text: the caller seals the state, and only the gate may look at a template.
+Memory is bounded: `max_templates` clusters and as many templates (the least recently seen is forgotten; seen
+again, it is new again with the same id), `known_lines` remembered answers, `max_chars` of each line. State
+and `MinedTemplate` hold raw text: the caller seals the state, and only the gate may look at a template.
 
 >>> miner = TemplateMiner("billing", b"k" * 32)
 >>> ids = miner.learn_many(["paid bill 17 in 20ms", "paid bill 18 in 9ms", "card of u1014 refused"])
@@ -23,33 +24,32 @@ True
 >>> miner.learn_many(["card of u2 refused"]) == ids[2:]
 True
 >>> miner.changed()[0].template
-'card of u<NUM> refused'
+'card of <ID> refused'
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 from operator import contains
 from typing import Any, Final, NamedTuple
 
 import msgpack
-from drain3.drain import LogCluster
 
-from models.drain_tree import Clusters, new_drain, pack_node, unpack_node
+from models.drain_base import DrainBase
 from models.errors import MaydayError
-from models.masking import SEPARATOR, Masker, shapes
+from models.masking import Masker
 from models.settings import TemplateSettings
+from models.telling_line import telling_line
+from models.template_rows import Key, Row, Rows
+from models.tokens import ANY, EMPTY, GLUE, bare, is_value, spelt
 
 ENOUGH: Final = 5
 """Distinct parameter vectors after which nobody counts on (k of the privacy rules)."""
-SCHEMA: Final = 1
-_ANY = "<*>"
-_Branch = tuple[int, str]  # number of words, first word or _ANY
-_TRACEBACK = "Traceback (most recent call last)"
+SCHEMA: Final = 2
 
 
 class UnknownState(MaydayError):
@@ -77,26 +77,17 @@ class MinedTemplate(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Mined:
-    """What is kept of one template id.
+class _Known:
+    """What is kept of one template beside its row.
 
-    `shown` is the template for people: a word such as `utf0` gets the digits of the first line back as long
-    as the first few distinct lines agree on it, and `<NUM>` once they do not.
+    `seen` and `samples` are (number of the line, digest or text) of the first distinct lines. `words` are the
+    words with digits in them as the first few distinct lines have them, by place: None once they differ.
     """
 
-    words: tuple[str, ...]
-    first: tuple[str, ...]
     size: int = 0
-    clusters: int = 0
-    seen: list[bytes] = field(default_factory=list)
-    samples: list[str] = field(default_factory=list)
-    varying: set[int] = field(default_factory=set)
-
-    def shown(self) -> str:
-        return " ".join(
-            raw if at not in self.varying and _is_shape_of(word, raw) else word.replace("0", "<NUM>")
-            for at, (word, raw) in enumerate(zip(self.words, self.first, strict=True))
-        )
+    seen: list[tuple[int, bytes]] = field(default_factory=list)
+    samples: list[tuple[int, str]] = field(default_factory=list)
+    words: dict[int, str | None] = field(default_factory=dict)
 
 
 class TemplateMiner:
@@ -106,7 +97,7 @@ class TemplateMiner:
     ----------
     service : part of every template id
     key : 32 secret bytes, purpose "template-id"
-    settings : limits and Drain3's own parameters
+    settings : limits, Drain3's own parameters, and how much evidence makes a variable
     masker : shared by the miners of a process, so that what one learnt about a shape serves all
     """
 
@@ -121,21 +112,19 @@ class TemplateMiner:
         self._masker = masker or Masker(self._settings.known_shapes)
         self._service = service.encode("utf-8", "surrogatepass") + b"\0"
         self._key = key
-        self._drain = new_drain(self._settings)
-        self._clusters: Clusters = self._drain.id_to_cluster
-        self._ids: dict[int, str] = {}  # cluster -> template id
-        self._mined: dict[str, _Mined] = {}
+        self._base = DrainBase(self._settings)
+        self._rows = Rows(self._settings, self._id_of, self._merged, self._forgotten)
+        self._known: dict[int, _Known] = {}  # number of a row -> what else is known
+        self._by_id: dict[str, int] = {}  # template id, former ones too -> number of its row
         self._changed: dict[str, None] = {}  # in the order of first change
         self._counting: set[str] = set()  # template ids with fewer than ENOUGH distinct vectors
-        self._answers: dict[str, int] = {}  # masked line -> cluster, as long as that is what Drain3 would say
-        self._answers_of: dict[_Branch, list[str]] = {}
-        self._branches: dict[int, _Branch] = {}  # cluster -> where it stands in the tree
+        self._lines = 0
 
     def __len__(self) -> int:
-        return len(self._mined)
+        return len(self._known)
 
     def __contains__(self, template_id: str) -> bool:
-        return template_id in self._mined
+        return template_id in self._by_id
 
     def learn_many(self, texts: Sequence[str]) -> list[str]:
         """Learn the lines in order; return one template id per line."""
@@ -143,17 +132,21 @@ class TemplateMiner:
             return []
         texts = self._prepared(texts)
         masked = self._masker.mask_many(texts)
-        clusters = list(map(self._answers.get, masked))
-        if None in clusters:
-            ids = self._learn_each(masked)
+        rows, clusters = self._rows.answers, self._base.answers
+        distinct = dict.fromkeys(reversed(masked))
+        if all(map(rows.__contains__, distinct)) and all(map(clusters.__contains__, distinct)):
+            self._use(distinct)
+            ids_of = {line: rows[line].template_id for line in distinct}
+            ids = list(map(ids_of.__getitem__, masked))
         else:
-            self._use(clusters)  # type: ignore[arg-type]  # just looked
-            ids = list(map(self._ids.__getitem__, clusters))  # type: ignore[arg-type]
+            ids = self._learn_each(masked)
         for template_id, count in Counter(ids).items():
-            if (mined := self._mined.get(template_id)) is not None:  # None: forgotten within this batch
-                mined.size += count
+            number = self._by_id.get(template_id)
+            if number is not None:  # None: forgotten within this batch
+                self._known[number].size += count
         if not self._counting.isdisjoint(ids):
             self._look_at_parameters(ids, texts)
+        self._lines += len(texts)
         return ids
 
     def changed(self) -> list[MinedTemplate]:
@@ -167,28 +160,44 @@ class TemplateMiner:
         self._changed.clear()
         return ids
 
+    def resolve(self, template_id: str) -> str:
+        """Return the id under which the template of a former id goes on; the same id if it is none."""
+        number = self._by_id.get(template_id)
+        return template_id if number is None else self._rows.rows[number].template_id
+
     def mined(self, template_id: str) -> MinedTemplate | None:
-        """Return one template as it is now; None if it was forgotten."""
-        mined = self._mined.get(template_id)
-        if mined is None:
+        """Return one template as it is now, asked for by its own or a former id; None if it was forgotten."""
+        number = self._by_id.get(template_id)
+        if number is None:
             return None
-        return MinedTemplate(template_id, mined.shown(), mined.size, len(mined.seen), tuple(mined.samples))
+        row, known = self._rows.rows[number], self._known[number]
+        samples = tuple(text for _, text in known.samples)
+        return MinedTemplate(row.template_id, _shown(row, known), known.size, len(known.seen), samples)
+
+    def templates(self) -> list[MinedTemplate]:
+        """Return every template, the least recently seen first."""
+        return [mined for row in self._rows.rows.values() if (mined := self.mined(row.template_id))]
+
+    def clusters(self) -> dict[int, str]:
+        """Return Drain3's clusters below the templates, with Drain3's own template of each."""
+        return self._base.clusters()
 
     def dump(self) -> bytes:
         """Return the whole state as bytes that nothing changes afterwards. They hold raw text."""
         state = {
             "schema": SCHEMA,
-            "next": self._drain.clusters_counter,
-            "tree": pack_node(self._drain.root_node),
-            "clusters": [
-                (at, cluster.log_template_tokens, self._ids[at], self._branches[at])
-                for at, cluster in self._clusters.items()
+            "base": self._base.dump(),
+            "next": self._rows.next,
+            "hole_sets": list(self._rows.hole_sets.items()),
+            "rows": [
+                (r.number, r.template_id, r.key, r.shown, r.cluster, sorted(r.holes), r.aliases)
+                for r in self._rows.rows.values()
             ],
-            "mined": [
-                (tid, m.words, m.first, m.size, m.clusters, m.seen, m.samples, sorted(m.varying))
-                for tid, m in self._mined.items()
+            "known": [
+                (at, k.size, k.seen, k.samples, list(k.words.items())) for at, k in self._known.items()
             ],
             "changed": list(self._changed),
+            "lines": self._lines,
         }
         packed: bytes = msgpack.packb(state, unicode_errors="surrogatepass")
         return packed
@@ -209,19 +218,18 @@ class TemplateMiner:
         if stored.get("schema") != SCHEMA:
             raise UnknownState("the templates' state cannot be read", hint=UnknownState.remedy)
         miner = cls(service, key, settings, masker)
-        for cluster_id, words, template_id, branch in stored["clusters"]:
-            miner._clusters[cluster_id] = LogCluster(words, cluster_id)
-            miner._branches[cluster_id] = branch
-            miner._ids[cluster_id] = template_id
-        miner._drain.root_node = unpack_node(stored["tree"])
-        miner._drain.clusters_counter = stored["next"]
-        for template_id, words, first, size, clusters, seen, samples, varying in stored["mined"]:
-            mined = _Mined(words, first, size, clusters, list(seen), list(samples), set(varying))
-            miner._mined[template_id] = mined
-            if len(seen) < ENOUGH:
-                miner._counting.add(template_id)
+        miner._base = DrainBase.load(stored["base"], miner._settings)
+        miner._rows.next, miner._lines = stored["next"], stored["lines"]
+        miner._rows.hole_sets.update((length, list(sets)) for length, sets in stored["hole_sets"])
+        for number, size, seen, samples, words in stored["known"]:
+            miner._known[number] = _Known(size, list(seen), list(samples), dict(words))
+        for number, template_id, tokens, shown, cluster, holes, aliases in stored["rows"]:
+            row = Row(number, template_id, tokens, list(shown), cluster, frozenset(holes), list(aliases))
+            miner._by_id.update(dict.fromkeys((*aliases, template_id), number))
+            if len(miner._known[number].seen) < ENOUGH:
+                miner._counting.update((*aliases, template_id))
+            miner._rows.restore(row)
         miner._changed = dict.fromkeys(stored["changed"])
-        miner._forget_evicted()  # the limit may have been lowered since
         return miner
 
     def _prepared(self, texts: Sequence[str]) -> Sequence[str]:
@@ -234,84 +242,86 @@ class TemplateMiner:
         return texts
 
     def _learn_each(self, masked: Sequence[str]) -> list[str]:
-        answers, out, waiting = self._answers, [], list[int]()
+        rows, clusters = self._rows.answers, self._base.answers
+        out, waiting = list[str](), list[str]()
         for line in masked:
-            cluster_id = answers.get(line)
-            if cluster_id is None:
-                self._use(waiting)  # before Drain3 decides which cluster was used least recently
+            row = rows.get(line)
+            if row is None or line not in clusters:
+                # Before anything is decided about which was used least recently.
+                self._use(dict.fromkeys(reversed(waiting)))
                 waiting.clear()
-                cluster_id = self._ask_drain(line)
+                row = self._ask(line)
             else:
-                waiting.append(cluster_id)
-            out.append(self._ids[cluster_id])
-        self._use(waiting)
+                waiting.append(line)
+            out.append(row.template_id)
+        self._use(dict.fromkeys(reversed(waiting)))
         return out
 
-    def _use(self, cluster_ids: Sequence[int]) -> None:
-        """Mark the clusters as used, in the order of each one's last line."""
-        for cluster_id in reversed(dict.fromkeys(reversed(cluster_ids))):
-            self._clusters.move_to_end(cluster_id)
+    def _use(self, last_first: Iterable[str]) -> None:
+        """Mark what the lines belong to as used, in the order of each one's last line."""
+        lines = list(last_first)
+        lines.reverse()
+        self._base.use(lines)
+        self._rows.use(map(self._rows.answers.__getitem__, lines))
 
-    def _ask_drain(self, line: str) -> int:
-        asked = line.split()
-        branch = self._branch(asked)
-        cluster, change = self._drain.add_log_message(line)
-        cluster_id: int = cluster.cluster_id
-        words = cluster.log_template_tokens
-        settled = change == "none"
-        if not settled:
-            self._forget_answers(branch)
-        if change == "cluster_created":
-            settled = _ANY not in words  # else Drain3 might not find what it has just made
-            branch = self._branch(asked)  # the line may have opened a branch of its own
-            self._forget_evicted()
-            self._forget_answers(branch)
-            self._begin(cluster_id, line, words)
-            self._branches[cluster_id] = branch
-        if change != "none":
-            template_id = self._ids[cluster_id]
-            self._mined[template_id].words = words
-            self._changed[template_id] = None
-        if settled:
-            if len(self._answers) >= self._settings.known_lines:
-                self._answers.clear()
-                self._answers_of.clear()
-            self._answers[line] = cluster_id
-            self._answers_of.setdefault(branch, []).append(line)
-        return cluster_id
+    def _ask(self, line: str) -> Row:
+        cluster = self._base.ask(line)
+        row, exact = self._rows.place(line.split(), cluster)
+        self._rows.use((row,))
+        if line in self._base.answers:
+            self._rows.remember(line, row, exact=exact)
+        if self._rows.touched:
+            for number in self._rows.touched:
+                self._note(number)
+            self._rows.touched.clear()
+        return row
 
-    def _branch(self, words: Sequence[str]) -> _Branch:
-        """Return the branch of Drain3's tree in which a line of these words is looked for."""
-        count = len(words)
-        node = self._drain.root_node.key_to_child_node.get(str(count))
-        if count < 2 or node is None:
-            return count, ""
-        return count, words[0] if words[0] in node.key_to_child_node else _ANY
+    def _note(self, number: int) -> None:
+        """Take in that a row is new, or is shown in another way."""
+        touched = self._rows.rows.get(number)
+        if touched is None:
+            return
+        if number not in self._known:
+            self._known[number] = _Known()
+            self._by_id[touched.template_id] = number
+            self._counting.add(touched.template_id)
+        self._changed[touched.template_id] = None
 
-    def _begin(self, cluster_id: int, line: str, words: tuple[str, ...]) -> None:
-        name = self._service + line.encode("utf-8", "surrogatepass")
-        template_id = hashlib.blake2b(name, key=self._key, digest_size=8).hexdigest()
-        self._ids[cluster_id] = template_id
-        mined = self._mined.get(template_id)
-        if mined is None:
-            mined = self._mined[template_id] = _Mined(words, words)
-            self._counting.add(template_id)
-        mined.clusters += 1
+    def _id_of(self, key: Key) -> str:
+        name = self._service + " ".join(key).encode("utf-8", "surrogatepass")
+        return hashlib.blake2b(name, key=self._key, digest_size=8).hexdigest()
 
-    def _forget_evicted(self) -> None:
-        for cluster in self._clusters.evicted:
-            self._forget_answers(self._branches.pop(cluster.cluster_id))
-            template_id = self._ids.pop(cluster.cluster_id)
-            mined = self._mined[template_id]
-            mined.clusters -= 1
-            if not mined.clusters:
-                del self._mined[template_id]
+    def _merged(self, kept: Row, others: list[Row]) -> None:
+        """Put together what is known of rows that have become one."""
+        whole = self._known.pop(kept.number, None) or _Known()
+        parts = [known for each in others if (known := self._known.pop(each.number, None)) is not None]
+        for part in parts:
+            whole.size += part.size
+            digests = {digest for _, digest in whole.seen}
+            whole.seen += [(at, digest) for at, digest in part.seen if digest not in digests]
+            texts = {text for _, text in whole.samples}
+            whole.samples += [(at, text) for at, text in part.samples if text not in texts]
+            for place, word in part.words.items():
+                whole.words[place] = word if whole.words.get(place, word) == word else None
+        whole.seen = sorted(whole.seen)[:ENOUGH]
+        whole.samples = sorted(whole.samples)[: self._settings.samples]
+        self._known[kept.number] = whole
+        former = dict.fromkeys(kept.aliases)
+        self._by_id.update(dict.fromkeys((*former, kept.template_id), kept.number))
+        if len(whole.seen) < ENOUGH:
+            self._counting.update((*former, kept.template_id))
+        else:
+            self._counting.difference_update((*former, kept.template_id))
+        for template_id in former:
+            self._changed.pop(template_id, None)
+
+    def _forgotten(self, row: Row) -> None:
+        number = row.number
+        self._known.pop(number, None)
+        for template_id in (row.template_id, *row.aliases):
+            if self._by_id.get(template_id) == number:
+                del self._by_id[template_id]
                 self._counting.discard(template_id)
-        self._clusters.evicted.clear()
-
-    def _forget_answers(self, branch: _Branch) -> None:
-        for line in self._answers_of.pop(branch, ()):
-            self._answers.pop(line, None)
 
     def _look_at_parameters(self, ids: Sequence[str], texts: Sequence[str]) -> None:
         """Count distinct lines of the templates that have fewer than `ENOUGH`; keep the first few as samples.
@@ -320,45 +330,54 @@ class TemplateMiner:
         vectors.
         """
         counting = self._counting
-        pairs = [(tid, text) for tid, text in zip(ids, texts, strict=True) if tid in counting]
-        for template_id, text in dict.fromkeys(pairs):
-            mined = self._mined.get(template_id)
-            if mined is None or len(mined.seen) >= ENOUGH:
+        firsts: dict[tuple[str, str], int] = {}
+        for at, pair in enumerate(zip(ids, texts, strict=True)):
+            if pair[0] in counting:
+                firsts.setdefault(pair, at)
+        for (template_id, text), at in firsts.items():
+            number = self._by_id.get(template_id)
+            if number is None or len((known := self._known[number]).seen) >= ENOUGH:
                 continue
             raw = text.encode("utf-8", "surrogatepass")
             digest = hashlib.blake2b(raw, key=self._key, digest_size=8).digest()
-            if digest in mined.seen:
+            if any(digest == seen for _, seen in known.seen):
                 continue
-            mined.seen.append(digest)
-            words = tuple(text.replace(SEPARATOR, " ").split())  # as the masker splits
-            if len(mined.seen) == 1:
-                mined.first = words
-            places = zip(mined.first, words, strict=True)
-            mined.varying.update(at for at, (first, word) in enumerate(places) if first != word)
-            if len(mined.samples) < self._settings.samples:
-                mined.samples.append(text)
-            if len(mined.seen) == ENOUGH:
-                counting.discard(template_id)
-            self._changed[template_id] = None
+            known.seen.append((self._lines + at, digest))
+            row = self._rows.rows[number]
+            self._look_at_digits(row, known, text)
+            if len(known.samples) < self._settings.samples:
+                known.samples.append((self._lines + at, text))
+            if len(known.seen) == ENOUGH:
+                counting.difference_update((row.template_id, *row.aliases))
+            self._changed[row.template_id] = None
+
+    def _look_at_digits(self, row: Row, known: _Known, text: str) -> None:
+        """Compare the words with digits of a line with those of the lines before."""
+        places = [at for at, token in enumerate(row.shown) if "0" in token and not is_value(token)]
+        if not places:
+            return
+        found = self._masker.words_with_digits(text, len(row.shown))
+        for at in places:
+            word = found.get(at)
+            known.words[at] = word if known.words.get(at, word) == word else None
 
 
-def telling_line(text: str) -> str:
-    """Return the line of a text with several that says what it is about.
+def _shown(row: Row, known: _Known) -> str:
+    """Return the template for people.
 
-    That is the first that is not blank; of a Python traceback the last, which names the error.
-
-    >>> telling_line("\\nsaving failed\\n  at Store.save(Store.java:12)")
-    'saving failed'
-    >>> telling_line("Traceback (most recent call last):\\n  File 'a.py', line 1\\nKeyError: 'x'\\n")
-    "Traceback (most recent call last): KeyError: 'x'"
+    A word such as `utf0` has its digits as long as all lines agree on them. What is a variable by where it
+    stands is shown as a constant only when enough distinct lines have it all the same.
     """
-    lines = [line for line in text.splitlines() if line and not line.isspace()]
-    if not lines:
-        return ""
-    if lines[0].lstrip().startswith(_TRACEBACK) and len(lines) > 1:
-        return f"{lines[0]} {lines[-1]}"
-    return lines[0]
-
-
-def _is_shape_of(word: str, raw: str) -> bool:
-    return shapes([raw]) == [word.encode("utf-8", "surrogatepass")]
+    agreed = len(known.seen) >= ENOUGH
+    out = []
+    for at, token in enumerate(row.shown):
+        glue = GLUE if token[0] == GLUE else ""
+        if is_value(token):
+            out.append(token)
+        elif not agreed and at < len(row.key) and bare(row.key[at]) == ANY and token != glue + EMPTY:
+            out.append(glue + ANY)
+        elif "0" in token:
+            out.append(glue + (known.words.get(at) or "<ID>"))
+        else:
+            out.append(token)
+    return spelt(out)
