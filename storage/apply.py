@@ -2,7 +2,11 @@
 
 `applied` holds the newest block of each series and shard; a report that is not newer is ignored, in the same
 transaction that adds the rows of the others, so a crash anywhere and a replay of anything change no count.
-Heads of a series are never forgotten: however old the copy of a spool is, its blocks are known. Rows go in as
+Heads of a series are never forgotten: however old the copy of a spool is, its blocks are known.
+
+A stream numbers what it sends, and a number that does not follow is refused together with all that came with it
+(`DatabaseBehind`): between the two lie reports that this database, made anew or restored from an older copy, does
+not have, and to go on would leave them out in silence. Rows go in as
 Arrow tables, one statement per table whatever the number of blocks; counts of one minute are summed before
 they are added.
 """
@@ -13,13 +17,17 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from storage.columns import arrow_table, to_arrow
+from storage.errors import DatabaseBehind
 from storage.facts import HANDOVER, BlockFacts, MinuteCount, ServiceTraffic
 from storage.records import ErrorEvent, ErrorPattern
 from storage.transaction import Transaction
 
 
 def apply_facts(tx: Transaction, facts: Sequence[BlockFacts]) -> list[BlockFacts]:
-    """Add the rows of all reports that are newer than their shard; returns those, in order of (block, shard)."""
+    """Add the rows of all reports that are newer than their shard; returns those, in order of (block, shard).
+
+    Raises `DatabaseBehind`, and then adds nothing.
+    """
     fresh = _newer(tx, facts)
     if not fresh:
         return []
@@ -43,6 +51,10 @@ def _newer(tx: Transaction, facts: Sequence[BlockFacts]) -> list[BlockFacts]:
     moved: dict[tuple[str, int], int] = {}
     for report in sorted(facts, key=lambda report: (report.block, report.shard)):
         place = (report.series, report.shard)
+        if report.shard == HANDOVER and report.block > heads.get(place, 0) + 1:
+            raise DatabaseBehind(
+                "the database does not hold what this stream has handed over", hint=DatabaseBehind.remedy
+            )
         if report.block > heads.get(place, -1):
             heads[place] = moved[place] = report.block
             fresh.append(report)

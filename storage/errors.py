@@ -176,3 +176,12 @@ class RemoteError(StoreError):
     def __init__(self, detail: str, *, hint: str = "", remote_code: str = "") -> None:
         super().__init__(detail, hint=hint)
         self.remote_code = remote_code
+
+
+class DatabaseBehind(StoreError):
+    code = "database_behind"
+    meaning = "The database does not hold what the stream has handed over: it was made anew or restored from an older copy."
+    remedy = (
+        "Run `mayday spool reread`: the database takes what it lacks from all that is still in the spool, and nothing "
+        "twice. What the spool has let go of since that copy can only come from a newer copy of the database."
+    )

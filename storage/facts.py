@@ -18,7 +18,7 @@ from models.sanitizer import SafeText
 from storage.records import ErrorEvent, ErrorPattern, Score
 
 HANDOVER: Final = 64
-"""The shard behind the last: a stream's own, which reports nothing but the number of its delivery."""
+"""The shard behind the last: a stream's own, which reports nothing but the number of what it sends, from 1 without gaps."""
 
 
 class _Fact(BaseModel):
@@ -74,7 +74,7 @@ class ServiceTraffic(_Fact):
 class BlockFacts(_Fact):
     """All that one shard has to say about one block of a series.
 
-    With shard `HANDOVER` it is the mark of a delivery: `block` counts them, `series` is the stream's.
+    With shard `HANDOVER` it is the mark of a delivery: `block` counts those of the stream that `series` names.
     """
 
     series: str = Field(default="", pattern=r"^(?:[0-9a-f]{32})?$")

@@ -28,15 +28,6 @@ class RecoveryDamaged(MaydayError):
     )
 
 
-class DatabaseBehind(MaydayError):
-    code = "database_behind"
-    meaning = "The database does not hold what the stream has handed over: it was made anew or restored from an older copy."
-    remedy = (
-        "Run `mayday spool reread`: the database takes what it lacks from all that is still in the spool, and nothing "
-        "twice. What the spool has let go of since that copy can only come from a newer copy of the database."
-    )
-
-
 class StreamStopped(MaydayError):
     code = "stream_stopped"
     meaning = "The stream was told to stop while facts waited for the command center."

@@ -26,13 +26,14 @@ from models.errors import Guarded, MaydayError
 from models.sanitizer.gate import Gate
 from models.sanitizer.guard import described, guarded
 from storage.client import StoreClient
+from storage.errors import DatabaseBehind
 from storage.layout import Layout
 from storage.seal import KeyRing, SealBroken
 from stream.collector import Collector
 from stream.dataflow import build
 from stream.field_settings import FieldSettings
 from stream.fields import FieldRules
-from stream.flow_errors import DatabaseBehind, RecoveryDamaged, StreamFailed
+from stream.flow_errors import RecoveryDamaged, StreamFailed
 from stream.flow_settings import FlowSettings
 from stream.flow_status import Progress, status_path
 from stream.grouping import Faults, Grouping

@@ -3,10 +3,9 @@
 While the command center is away the sink waits, and with it the flow: nothing is stored as done that was
 not handed over. Told to stop meanwhile it raises; to return would commit what was never sent.
 
-Each delivery ends with a mark, the number of the delivery, under a random id of this stored state. The number is part of
-the state. So a database that does not know the mark of a state that is gone on from is not the one that took what
-was handed over: it was made anew or restored from an older copy, and going on would leave lines uncounted in silence
-(`DatabaseBehind`).
+Each request ends with a mark, its number under a random id of this stored state, and the number is part of the state. A
+database that lacks the number before is not the one that took what was handed over: it was made anew or restored from
+an older copy. It refuses the request (`DatabaseBehind`), now and whenever it is sent again.
 
 One delivery is under way while the flow works on the next blocks, so the two processes work side by side. Bytewax
 asks the sink for its state before it stores an epoch: there the delivery is waited for, and its failure is raised.
@@ -18,17 +17,17 @@ import logging
 import re
 import secrets
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from models.sanitizer.guard import guarded
 from storage.errors import StoreTimeout, StoreUnavailable
 from storage.facts import HANDOVER, BlockFacts
-from stream.flow_errors import DatabaseBehind, RecoveryDamaged, StreamStopped
+from stream.flow_errors import RecoveryDamaged, StreamStopped
 
 LOG = logging.getLogger(__name__)
 PARTITION: Final = "facts"
@@ -37,16 +36,14 @@ AT_ONCE: Final = 512
 _STREAM: Final = re.compile("[0-9a-f]{32}")
 _SHORTEST_S, _LONGEST_S = 0.05, 2.0
 
-Send = Callable[[Sequence[BlockFacts]], Mapping[str, Any]]
-"""Applies reports and returns how many were `new`, as `StoreClient.send_facts`."""
-
+Send = Callable[[Sequence[BlockFacts]], object]
 
 SinkState = tuple[str, int]
 """A `Delivered` as it is stored."""
 
 
 class Delivered(NamedTuple):
-    """How far a stream has handed over: a random id, and the number of its newest delivery."""
+    """How far a stream has handed over: a random id, and the number of its newest request."""
 
     stream: str
     number: int
@@ -57,10 +54,12 @@ class Delivered(NamedTuple):
         match state:
             case (str(stream), int(number)) if _STREAM.fullmatch(stream) and number >= 0:
                 return cls(stream, number)
-        raise RecoveryDamaged("the stored number of the delivery was altered", hint=RecoveryDamaged.remedy)
+        raise RecoveryDamaged(
+            "the stored number of what was handed over was altered", hint=RecoveryDamaged.remedy
+        )
 
     def following(self) -> Delivered:
-        """Return what stands after one more delivery."""
+        """Return what stands after one more request."""
         return self._replace(number=self.number + 1)
 
     def mark(self) -> BlockFacts:
@@ -76,29 +75,22 @@ class Delivery:
     def __init__(self, send: Send, stop: threading.Event, waiting: Callable[[], None] = lambda: None) -> None:
         self._send, self._stop, self._waiting = send, stop, waiting
 
-    def deliver(self, facts: Sequence[BlockFacts], mark: BlockFacts | None = None) -> None:
-        """Return when all of `facts`, and `mark` behind them, are applied. Raises `StreamStopped`, and what the
-        command center refuses."""
-        ordered = sorted(facts, key=lambda report: (report.block, report.shard))
-        if mark is not None:
-            ordered.append(mark)
-        for first in range(0, len(ordered), AT_ONCE):
-            self._deliver(ordered[first : first + AT_ONCE])
+    def deliver(self, facts: Sequence[BlockFacts], delivered: Delivered) -> Delivered:
+        """Return what has been delivered once all of `facts`, and at least one mark, are applied.
 
-    def check(self, delivered: Delivered) -> None:
-        """Return when the command center has said that it took what was delivered. Raises `DatabaseBehind` and as
-        `deliver` does. A mark that it did not know is of a state that nobody goes on from.
+        Raises `StreamStopped`, and what the command center refuses.
         """
-        if delivered.number and self._deliver([delivered.mark()]).get("new"):
-            raise DatabaseBehind(
-                "the database does not hold what this stream has handed over", hint=DatabaseBehind.remedy
-            )
+        ordered = sorted(facts, key=lambda report: (report.block, report.shard))
+        for first in range(0, max(1, len(ordered)), AT_ONCE):
+            delivered = delivered.following()
+            self._deliver([*ordered[first : first + AT_ONCE], delivered.mark()])
+        return delivered
 
-    def _deliver(self, facts: Sequence[BlockFacts]) -> Mapping[str, Any]:
+    def _deliver(self, facts: Sequence[BlockFacts]) -> None:
         delay, away = _SHORTEST_S, False
         while True:
             try:
-                answer = self._send(facts)
+                self._send(facts)
             except (StoreUnavailable, StoreTimeout) as error:
                 if not away:
                     LOG.warning("stream: the command center is away (%s); %d reports wait", error, len(facts))
@@ -107,7 +99,7 @@ class Delivery:
             else:
                 if away:
                     LOG.info("stream: the command center is back")
-                return answer
+                return
             if self._stop.wait(delay):
                 raise StreamStopped("the stream stopped while facts were waiting", hint=StreamStopped.remedy)
             delay = min(2 * delay, _LONGEST_S)
@@ -119,12 +111,11 @@ class FactsPartition(StatefulSinkPartition[BlockFacts, SinkState]):
     def __init__(self, delivery: Delivery, delivered: Delivered) -> None:
         self._delivery, self._delivered = delivery, delivered
         self._sender = ThreadPoolExecutor(1, thread_name_prefix="facts")
-        self._under_way: Future[None] | None = None
+        self._under_way: Future[Delivered] | None = None
 
     def write_batch(self, values: Sequence[BlockFacts]) -> None:
         self._settle()
-        self._delivered = self._delivered.following()
-        self._under_way = self._sender.submit(self._delivery.deliver, list(values), self._delivered.mark())
+        self._under_way = self._sender.submit(self._delivery.deliver, list(values), self._delivered)
 
     def snapshot(self) -> SinkState:
         """Return once everything is applied: what stands in an epoch's stored state has been handed over."""
@@ -141,7 +132,7 @@ class FactsPartition(StatefulSinkPartition[BlockFacts, SinkState]):
         under_way, self._under_way = self._under_way, None
         if under_way is not None:
             with guarded("handing facts to the command center"):
-                under_way.result()
+                self._delivered = under_way.result()
 
 
 class FactsSink(FixedPartitionedSink[BlockFacts, SinkState]):
@@ -157,7 +148,6 @@ class FactsSink(FixedPartitionedSink[BlockFacts, SinkState]):
         del step_id, for_part
         if resume_state is None:
             return FactsPartition(self._delivery, Delivered(self._draw(), 0))
-        delivered = Delivered.of(resume_state)
-        with guarded("asking the command center what it holds"):
-            self._delivery.check(delivered)
+        with guarded("asking the command center whether it holds what was handed over"):
+            delivered = self._delivery.deliver((), Delivered.of(resume_state))
         return FactsPartition(self._delivery, delivered)

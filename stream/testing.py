@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from storage.errors import DatabaseBehind
 from storage.facts import HANDOVER, BlockFacts
 from stream.moments import SECOND_NS
 from stream.spool import Block, Entry, Kind, Position
@@ -76,6 +77,8 @@ class FactStore:
         with self._open() as db:
             for report in facts:
                 place = (report.series, report.shard)
+                if report.shard == HANDOVER and not self._follows(db, report):
+                    raise DatabaseBehind("this store lacks a delivery", hint=DatabaseBehind.remedy)
                 newest = db.execute(
                     "SELECT block FROM applied WHERE series = ? AND shard = ?", place
                 ).fetchone()
@@ -98,6 +101,12 @@ class FactStore:
                     ],
                 )
         return {"new": new, "ignored": len(facts) - new}
+
+    @staticmethod
+    def _follows(db: sqlite3.Connection, mark: BlockFacts) -> bool:
+        sql = "SELECT max(block) FROM applied WHERE series = ? AND shard = ?"
+        (known,) = db.execute(sql, (mark.series, mark.shard)).fetchone()
+        return mark.block <= (known or 0) + 1
 
     def reports(self) -> list[str]:
         """Return every applied report as JSON, in order of (block, shard), without the marks of deliveries."""

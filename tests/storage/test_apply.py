@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models.clock import FrozenClock
 from storage.apply import apply_facts
 from storage.database import Database
+from storage.errors import DatabaseBehind
 from storage.facts import HANDOVER, BlockFacts
 from storage.records import ErrorPattern
 from storage.transaction import Transaction
@@ -78,10 +80,34 @@ def test_the_mark_of_a_delivery_is_known_again_and_counts_as_no_report(
         BlockFacts(series="c" * 32, shard=HANDOVER, block=number, received_at=report(0, 1).received_at)
         for number in (1, 2)
     ]
-    assert len(database.write(lambda tx: apply_facts(tx, [report(0, 9), marks[1]]))) == 2
+    assert len(database.write(lambda tx: apply_facts(tx, [report(0, 9), *marks]))) == 3
     assert database.write(lambda tx: apply_facts(tx, marks)) == []
     assert database.read(lambda reader: reader.execute("SELECT sum(reports) FROM ingest_minute")) == [(1,)]
     assert database.status()["newest_block"] == 9
+
+
+def test_a_delivery_that_does_not_follow_is_refused_with_all_that_came_with_it(
+    database: Database, report: Report
+) -> None:
+    """A database that was restored from an older copy, or made anew, would lack what lies between."""
+
+    def mark(number: int, stream: str = "c" * 32) -> BlockFacts:
+        return report(0, 0).model_copy(
+            update={"series": stream, "shard": HANDOVER, "block": number, "counts": (), "traffic": ()}
+        )
+
+    def send(*facts: BlockFacts) -> int:
+        return len(database.write(lambda tx: apply_facts(tx, facts)))
+
+    assert send(report(0, 1), mark(1)) == 2
+    for number, stream in ((3, "c" * 32), (2, "d" * 32)):
+        for _ in range(2):  # what was refused has left no trace
+            with pytest.raises(DatabaseBehind):
+                send(report(0, 2), mark(number, stream))
+    assert _lines(database) == 4
+    assert send(report(0, 2), mark(2)) == 2
+    assert send(report(0, 3), mark(1)) == 1  # gone on from an older state: known, and not refused
+    assert _lines(database) == 12
 
 
 def test_a_failure_takes_the_mark_back_together_with_the_rows(database: Database, report: Report) -> None:

@@ -18,14 +18,16 @@ from dataflow_rig import MARK, NOW, Flow, plain, write_spool
 
 from models.errors import Guarded
 from storage.errors import StoreUnavailable
-from storage.facts import BlockFacts
+from storage.facts import HANDOVER, BlockFacts
 from storage.layout import Layout
 from stream import dataflow
 from stream.flow_errors import StreamStopped
-from stream.sink import Delivery
+from stream.sink import Delivered, Delivery
 from stream.spool import (
     Position,
 )
+
+NOTHING_YET = Delivered("5" * 32, 0)
 
 
 @pytest.fixture(scope="module")
@@ -124,8 +126,13 @@ def test_reports_are_sent_in_order_of_blocks() -> None:
         return {"new": len(facts)}
 
     delivery = Delivery(send, threading.Event())
-    delivery.deliver([report(block, shard) for shard in (5, 1) for block in range(1000)])
-    assert sent == [(block, shard) for block in range(1000) for shard in (1, 5)]
+    reports = [report(block, shard) for shard in (5, 1) for block in range(1000)]
+    delivered = delivery.deliver(reports, NOTHING_YET)
+    assert [pair for pair in sent if pair[1] != HANDOVER] == [
+        (block, shard) for block in range(1000) for shard in (1, 5)
+    ]
+    assert [pair for pair in sent if pair[1] == HANDOVER] == [(n, HANDOVER) for n in (1, 2, 3, 4)]
+    assert delivered == NOTHING_YET._replace(number=4)
 
 
 def test_a_stop_while_waiting_raises_and_never_returns() -> None:
@@ -136,7 +143,7 @@ def test_a_stop_while_waiting_raises_and_never_returns() -> None:
         raise StoreUnavailable("nobody there")
 
     with pytest.raises(StreamStopped):
-        Delivery(away, stop).deliver([report(1, 1)])
+        Delivery(away, stop).deliver([report(1, 1)], NOTHING_YET)
 
 
 def test_bytewax_ends_with_what_the_sink_raised(layout: Layout, tmp_path: Path) -> None:

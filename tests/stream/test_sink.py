@@ -77,6 +77,7 @@ def test_facts_are_taken_in_order_one_delivery_at_a_time() -> None:
         sink.write_batch([report(2, block), report(1, block)])
     sink.snapshot()
     assert receiving.taken == [(block, shard) for block in range(1, 50) for shard in (1, 2)]
+    assert receiving.marks == list(range(1, 50))
     sink.close()
 
 
