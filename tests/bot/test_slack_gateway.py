@@ -100,24 +100,24 @@ def test_an_answer_that_takes_its_time_is_announced_once_to_that_person_alone(ri
 
 
 @pytest.mark.parametrize(
-    "text", ["declare sev2 Wilma Flintstone cannot pay", "declare sev3 checkout answers slowly"]
+    "text", ["declare sev2 Zorblax Quuxly cannot pay", "declare sev3 checkout answers slowly"]
 )
 def test_who_types_words_that_are_withheld_is_told_so_and_how_a_word_is_approved(rig: Rig, text: str) -> None:
     rig.start()
     rig.see.command("oncall", CHANNEL, f"/incident {text}")
     rig.wait_until(all_done(rig, 1))
     (answer,) = said_to(rig, "oncall")
-    withheld = "Flintstone" in text
+    withheld = "Quuxly" in text
     assert ("&lt;WORD&gt;" in answer) == withheld
     assert ("`words` in mayday.toml" in answer) == withheld
-    assert "Flintstone" not in answer
+    assert "Quuxly" not in answer
 
 
 def test_a_form_says_it_too(rig: Rig) -> None:
     rig.start()
     rig.see.command("oncall", CHANNEL, "/incident declare")
     rig.see.wait_for_view("oncall")
-    rig.see.submit("oncall", {"title": "Wilma Flintstone cannot pay"})
+    rig.see.submit("oncall", {"title": "Zorblax Quuxly cannot pay"})
     rig.answer("oncall", "`words` in mayday.toml")
 
 
