@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import Final
 
 from models.clock import Clock
+from models.sanitizer.safe_text import phrase
 from storage.layout import Layout
 from storage.seal import KeyRing
 from stream.receiver_status import make_status, write_status
@@ -31,6 +32,7 @@ from stream.receivers.secrets import read_secret
 from stream.receivers.settings import LISTENERS, ReceiveSettings
 from stream.receivers.tls import server_context
 from stream.spool import Entry, Kind, SpoolSettings, SpoolWriter
+from stream.spool.disk import name_of
 from stream.spool.files import FileOperations
 from stream.spool.moment import nanoseconds
 
@@ -196,4 +198,4 @@ class _Process:
         try:
             write_status(self._layout, status)
         except OSError as error:  # a full disk must not end the receiver
-            intake.trouble("status", f"receive: the status could not be written ({type(error).__name__})")
+            intake.trouble("status", phrase("receive: the status could not be written ({})", name_of(error)))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from typing import Final
 
 import cramjam
 import zstandard
@@ -103,9 +104,11 @@ def _snappy(data: bytes, cap: int) -> bytes:
         raise Undecodable("bad_snappy") from None
 
 
-_METHODS: dict[str, Callable[[bytes, int], bytes]] = {
+_METHODS: Final[dict[str, Callable[[bytes, int], bytes]]] = {
     "gzip": _gzip,
     "x-gzip": _gzip,
     "zstd": _zstd,
     "snappy": _snappy,
 }
+ENCODINGS: Final = frozenset({"", "identity", *_METHODS})
+"""What a body may say of its encoding over HTTP."""

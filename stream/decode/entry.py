@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 from stream.decode.compression import decompress
 from stream.decode.forward import decode_entries, decode_message
 from stream.decode.json_body import decode_json
@@ -12,6 +15,8 @@ from stream.decode.text_lines import decode_text
 from stream.spool.entry import Entry, Kind
 
 PARTIAL = "partly_decoded"  # some entries of a message were usable, others not
+JSON: Final = "application/json"
+PROTOBUF: Final = "application/x-protobuf"
 _LIMITS = DecodeLimits()
 _MSGPACK = frozenset({"application/msgpack", "application/x-msgpack", "application/vnd.msgpack"})
 
@@ -29,7 +34,8 @@ def decode(entry: Entry, limits: DecodeLimits = _LIMITS) -> Decoded:
         if entry.kind == Kind.HTTP:
             records, whole = _http(entry, limits, received)
         elif entry.kind == Kind.OTLP:
-            records, whole = decode_otlp(_body(entry, limits), limits, received), True
+            body, as_json = _body(entry, limits), media_type(entry.headers) == JSON
+            records, whole = decode_otlp(body, limits, received, as_json=as_json), True
         elif entry.kind == Kind.TEXT:
             records, whole = decode_text(_body(entry, limits), limits, received)
         else:
@@ -37,6 +43,15 @@ def decode(entry: Entry, limits: DecodeLimits = _LIMITS) -> Decoded:
     except Undecodable as reason:
         return Decoded([], reason.detail)
     return Decoded(records, None if whole else PARTIAL)
+
+
+def media_type(headers: Mapping[str, str]) -> str:
+    """Return the type of a body without its parameters, "" if it has none.
+
+    >>> media_type({"content-type": "Application/JSON; charset=utf-8"})
+    'application/json'
+    """
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _body(entry: Entry, limits: DecodeLimits) -> bytes:
@@ -47,7 +62,7 @@ def _body(entry: Entry, limits: DecodeLimits) -> bytes:
 
 def _http(entry: Entry, limits: DecodeLimits, received: tuple[int, int]) -> tuple[list[LogRecord], bool]:
     body = _body(entry, limits)
-    kind = entry.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = media_type(entry.headers)
     if kind in _MSGPACK:
         return decode_entries(body, limits, received)
     if kind.startswith("text/"):

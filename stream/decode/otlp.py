@@ -1,15 +1,18 @@
-"""Decoding of OTLP's `ExportLogsServiceRequest` (protobuf).
+"""Decoding of OTLP's `ExportLogsServiceRequest`, as protobuf or as JSON.
 
 A record's body becomes the record: a map as it is, anything else under `body`. Severity, attributes and trace ids stand in
 `metadata["otlp"]` and resource and scope in the group, as Fluent Bit's own OpenTelemetry input arranges them.
-Raises `Undecodable`: `bad_protobuf`, `too_deep`, `too_many_values`.
+In JSON the ids of traces and spans are hexadecimal, where protobuf's own JSON has base64. Raises `Undecodable`:
+`bad_protobuf`, `bad_json`, `too_deep`, `too_many_values`.
 """
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable
 from typing import Any
 
+from google.protobuf import json_format
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
@@ -21,14 +24,17 @@ from stream.decode.record import RECEIVE_TIME, TRUNCATED, LogRecord, Undecodable
 
 # The tags of all fields that hold messages, also as two bytes: protobuf reads a number with needless zeros.
 _TAGS = (0x0A, 0x12, 0x1A, 0x2A, 0x32, 0x3A)
+_JSON_MARKS = b"[{,"
 _MARKS = bytes((*_TAGS, *(0x80 | tag for tag in _TAGS)))
 
 
-def decode_otlp(body: bytes, limits: DecodeLimits, received: tuple[int, int]) -> list[LogRecord]:
+def decode_otlp(
+    body: bytes, limits: DecodeLimits, received: tuple[int, int], *, as_json: bool = False
+) -> list[LogRecord]:
     """Decode one request; record times are `time_unix_nano`, else the observed time, else `received`."""
-    check_marks(body, _MARKS, limits)
+    check_marks(body, _JSON_MARKS if as_json else _MARKS, limits)
     try:
-        request = ExportLogsServiceRequest.FromString(body)
+        request = _from_json(body) if as_json else ExportLogsServiceRequest.FromString(body)
         out = []
         for number, resource in enumerate(request.resource_logs):
             attributes = _attributes(resource.resource.attributes)
@@ -39,6 +45,28 @@ def decode_otlp(body: bytes, limits: DecodeLimits, received: tuple[int, int]) ->
         raise Undecodable("bad_protobuf") from None
     count_values([record.record for record in out] + [record.metadata for record in out], limits, above=2)
     return out
+
+
+def _from_json(body: bytes) -> ExportLogsServiceRequest:
+    try:
+        request = json_format.Parse(
+            body.decode("utf-8", "replace"), ExportLogsServiceRequest(), ignore_unknown_fields=True
+        )
+    except (json_format.ParseError, ValueError, TypeError, AttributeError):
+        raise Undecodable("bad_json") from None
+    for resource in request.resource_logs:
+        for scope in resource.scope_logs:
+            for record in scope.log_records:
+                record.trace_id, record.span_id = _id(record.trace_id), _id(record.span_id)
+    return request
+
+
+def _id(read: bytes) -> bytes:
+    """Return the bytes of an id that was hexadecimal and was read as base64; what was neither is no id."""
+    try:
+        return bytes.fromhex(base64.b64encode(read).decode())
+    except ValueError:
+        return b""
 
 
 def _group(attributes: dict[str, Any], scope: Any, resource: int, place: int) -> dict[str, Any] | None:

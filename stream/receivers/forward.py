@@ -11,6 +11,7 @@ import ssl
 
 import msgpack
 
+from models.sanitizer.safe_text import phrase
 from stream.receivers.address import Address
 from stream.receivers.errors import NotForward
 from stream.receivers.framing import Framer, Message
@@ -23,12 +24,14 @@ from stream.receivers.settings import ReceiveSettings
 from stream.spool import Entry, Kind, Stored
 
 _SENTENCES = {
-    "not_a_message": "what it sent is no Forward message (is its output `forward`, and TLS on or off on both sides?)",
-    "tag_too_long": "its tag is longer than receive.max_tag_bytes",
-    "message_too_large": "a message is larger, or says so, than receive.max_message_bytes",
-    "nested_too_deep": "a message is nested too deeply",
-    "bad_options": "a message's options cannot be read",
-    "no_ping": "it did not shake hands before sending",
+    "not_a_message": phrase(
+        "what it sent is no Forward message (is its output `forward`, and TLS on or off on both sides?)"
+    ),
+    "tag_too_long": phrase("its tag is longer than receive.max_tag_bytes"),
+    "message_too_large": phrase("a message is larger, or says so, than receive.max_message_bytes"),
+    "nested_too_deep": phrase("a message is nested too deeply"),
+    "bad_options": phrase("a message's options cannot be read"),
+    "no_ping": phrase("it did not shake hands before sending"),
 }
 
 
@@ -44,7 +47,7 @@ def ack(chunk: str) -> bytes:
 class ForwardLink(Link):
     """One Forward connection."""
 
-    kind = "forward"
+    kind = phrase("forward")
 
     def __init__(
         self,
@@ -92,7 +95,7 @@ class ForwardLink(Link):
         self.send(verdict.pong)
         if not verdict.accepted:
             self._intake.metrics.failed_handshakes += 1
-            self.refuse("wrong_key", "its shared key, user name or password is wrong")
+            self.refuse("wrong_key", phrase("its shared key, user name or password is wrong"))
             return b""
         self._handshake = None
         self._agent = agent_name(
@@ -159,9 +162,9 @@ class ForwardLink(Link):
     def timed_out(self, what: str) -> None:
         if what == "handshake":
             self._intake.metrics.failed_handshakes += 1
-            self.refuse("handshake_timeout", "it did not shake hands in time")
+            self.refuse("handshake_timeout", phrase("it did not shake hands in time"))
         elif what == "message":
-            self.refuse("message_timeout", "the rest of a message did not come")
+            self.refuse("message_timeout", phrase("the rest of a message did not come"))
         elif self._unanswered:
             self.limit_time(self._settings.idle_seconds, "idle")
         else:
@@ -180,7 +183,7 @@ class ForwardReceiver(LinkServer):
         tls: ssl.SSLContext | None,
     ) -> None:
         super().__init__(
-            "forward",
+            phrase("forward"),
             wanted,
             intake,
             lambda links, scratch: ForwardLink(intake, settings, links, scratch, credentials),

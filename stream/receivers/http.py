@@ -3,7 +3,8 @@
 Nothing is unpacked here: body, content type and encoding go into the spool, and decoding happens behind it. 200 is answered
 only once the body is durable. "Not now" (no room, stopping, the spool failed) is 503, which agents retry; a 4xx makes them
 drop the data and is used only for what can never be taken: another path or method, no length, a body beyond the
-limit, bytes that are no HTTP. A refused request's body is read to its end and dropped, so that the answer arrives.
+limit, an encoding that nothing here undoes, bytes that are no HTTP. A refused request's body is read to its end and
+dropped, so that the answer arrives; so is what follows the last request of a connection.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from typing import Final, NamedTuple
 
 import h11
 
+from models.sanitizer.safe_text import phrase
+from stream.decode.compression import ENCODINGS
+from stream.decode.entry import JSON, PROTOBUF, media_type
 from stream.receivers.address import Address
 from stream.receivers.identity import agent_name
 from stream.receivers.intake import Intake
@@ -28,6 +32,9 @@ _HEAD_BYTES: Final = 16 * 1024
 _DRAIN_SECONDS: Final = 5.0
 _KEPT_HEADERS: Final = ("content-type", "content-encoding")
 _PROTOBUF: Final = frozenset({"application/x-protobuf", "application/protobuf", ""})
+_OVER: Final = (h11.MUST_CLOSE, h11.CLOSED, h11.ERROR)
+_NOT_HTTP: Final = phrase("what it sent is no HTTP (is its output `http`, and TLS on or off on both sides?)")
+_NAMES: Final = {"http": phrase("http"), "otlp": phrase("otlp")}
 OTLP_PATH: Final = "/v1/logs"
 
 
@@ -53,7 +60,7 @@ class _Refusal(Exception):
 class HttpLink(Link):
     """One HTTP/1.1 connection; `paths` says which kind of entry each path takes."""
 
-    kind = "http"
+    kind = phrase("http")
 
     def __init__(
         self,
@@ -72,6 +79,7 @@ class HttpLink(Link):
         self._body = bytearray()
         self._request: tuple[Kind, str, str, dict[str, str]] | None = None
         self._stopping = self._broken = False
+        self._head_only = False  # the request is a HEAD: its answer has no body
 
     @staticmethod
     def _fresh() -> h11.Connection:
@@ -81,7 +89,7 @@ class HttpLink(Link):
         self.limit_time(self._settings.idle_seconds, "idle")
 
     def received(self, data: memoryview) -> None:
-        if self._broken:
+        if self._broken or self._http.their_state in _OVER:
             return  # read to its end and dropped
         if self._http.our_state is h11.IDLE and self._http.their_state is h11.IDLE and self._limit_is_idle():
             self.limit_time(self._settings.handshake_seconds, "head")
@@ -95,7 +103,7 @@ class HttpLink(Link):
         return self._limit is None or self._limit[1] == "idle"
 
     def _events(self) -> None:
-        while self.open:
+        while self.open and self._http.their_state not in _OVER:
             event = self._http.next_event()
             if event is h11.NEED_DATA or event is h11.PAUSED:
                 return
@@ -113,6 +121,7 @@ class HttpLink(Link):
 
     def _begin(self, request: h11.Request) -> None:
         self.limit_time(self._settings.message_seconds, "message")
+        self._head_only = request.method == b"HEAD"
         headers = {name.decode("latin-1"): _text(value) for name, value in request.headers}
         try:
             self._request = self._admit(request, headers)
@@ -141,11 +150,10 @@ class HttpLink(Link):
         tag = headers.get("x-fluent-tag", "")
         if len(tag.encode("utf-8", "surrogateescape")) > self._settings.max_tag_bytes:
             raise _Refusal(400, "the tag is longer than receive.max_tag_bytes")
-        if (
-            kind is Kind.OTLP
-            and headers.get("content-type", "").partition(";")[0].strip().lower() not in _PROTOBUF
-        ):
-            raise _Refusal(415, "OTLP is taken as protobuf: application/x-protobuf")
+        if headers.get("content-encoding", "").strip().lower() not in ENCODINGS:
+            raise _Refusal(415, "bodies are taken plain or with Content-Encoding gzip, zstd or snappy")
+        if kind is Kind.OTLP and media_type(headers) not in (*_PROTOBUF, JSON):
+            raise _Refusal(415, "OTLP is taken as application/x-protobuf or application/json")
         return kind, agent, tag, {name: headers[name] for name in _KEPT_HEADERS if name in headers}
 
     def _authorised(self, headers: dict[str, str]) -> str:
@@ -157,9 +165,8 @@ class HttpLink(Link):
             fitting = [token for token in self._tokens if hmac.compare_digest(token.digest, digest)]
             if scheme.lower() != "bearer" or not fitting:
                 self._intake.metrics.failed_handshakes += 1
-                self._intake.trouble(
-                    "wrong_token", f"http: {self._intake.alias(self.address)} sent no token or a wrong one"
-                )
+                client = self._intake.alias(self.address)
+                self._intake.trouble("wrong_token", phrase("http: {} sent no token or a wrong one", client))
                 raise _Refusal(
                     self._settings.unauthorised_status,
                     "the bearer token is wrong",
@@ -192,8 +199,9 @@ class HttpLink(Link):
         kind, agent, tag, headers = self._request
         body = bytes(self._body)
         self._drop_body()
+        otlp = media_type(headers) or PROTOBUF if kind is Kind.OTLP else None
         if not body:
-            self._answer(200, kind=kind)
+            self._answer(200, otlp=otlp)
             self._next()
             return
         self.want(False)  # one request at a time: the next one waits in the kernel
@@ -205,9 +213,9 @@ class HttpLink(Link):
             if stored is None:
                 self._answer(503, "not now; send again later")
             else:
-                self._answer(200, kind=kind)
+                self._answer(200, otlp=otlp)
             self._next()
-            if self.open:
+            if self.open and not self._broken:
                 self.want(not self._stopping)
                 self._carry_on()
 
@@ -225,20 +233,21 @@ class HttpLink(Link):
         self._intake.budget.hold(self, 0)
 
     def _answer(
-        self, status: int, sentence: str = "", *more: tuple[str, str], kind: Kind = Kind.HTTP
+        self, status: int, sentence: str = "", *more: tuple[str, str], otlp: str | None = None
     ) -> None:
+        """Answer the request that is being read, if it still waits; `otlp` is the type of an OTLP response."""
         if self._http.our_state not in (h11.SEND_RESPONSE, h11.IDLE):
             return
         self._intake.metrics.statuses[status] += 1
         if status >= 400:
             self._intake.metrics.refused[f"http_{status}"] += 1
-        body = f"{sentence}\n".encode() if sentence else b""
-        content = "application/x-protobuf" if kind is Kind.OTLP and not body else "text/plain; charset=utf-8"
+        body = f"{sentence}\n".encode() if sentence else b"{}" if otlp == JSON else b""
+        content = otlp or "text/plain; charset=utf-8"
         headers = [("Content-Length", str(len(body))), ("Content-Type", content), *more]
         if status == 413 or self._stopping:
             headers.append(("Connection", "close"))
         head = self._http.send(h11.Response(status_code=status, headers=headers)) or b""
-        tail = (self._http.send(h11.Data(data=body)) or b"") if body else b""
+        tail = (self._http.send(h11.Data(data=body)) or b"") if body and not self._head_only else b""
         self.send(head + tail + (self._http.send(h11.EndOfMessage()) or b""))
         if status >= 400:
             self.limit_time(_DRAIN_SECONDS, "drain")
@@ -249,8 +258,20 @@ class HttpLink(Link):
         if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE and not self._stopping:
             self._http.start_next_cycle()
             self.limit_time(self._settings.idle_seconds, "idle")
-        elif self._http.their_state is not h11.SEND_BODY:
+        elif self.tls and self._http.their_state is not h11.SEND_BODY:
             self.close()
+        elif self._http.their_state is not h11.SEND_BODY:
+            self._end()
+
+    def _end(self) -> None:
+        """End the connection so that the answer arrives: closing with bytes unread would reset it."""
+        if self._stopping:
+            self.close()
+            return
+        self._broken = True
+        self.want(True)
+        self.limit_time(_DRAIN_SECONDS, "drain")
+        self.finish_sending()
 
     def _no_http(self, status: int) -> None:
         self._drop_body()
@@ -261,13 +282,8 @@ class HttpLink(Link):
                 b"HTTP/1.1 %d Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n"
                 b"Connection: close\r\n\r\n%s" % (status, len(text), text)
             )
-        self.blame(
-            "not_http", "what it sent is no HTTP (is its output `http`, and TLS on or off on both sides?)"
-        )
-        # Closing with bytes unread would reset the connection and take the answer along.
-        self._broken = True
-        self.limit_time(_DRAIN_SECONDS, "drain")
-        self.finish_sending()
+        self.blame("not_http", _NOT_HTTP)
+        self._end()
 
     # -- the connection ---------------------------------------------------------------------------------------
 
@@ -298,7 +314,7 @@ class HttpLink(Link):
             self._drop_body()
             if self._request is not None:
                 self._answer(408, "the rest of the request did not come")
-            self.refuse("message_timeout", "the rest of a request did not come")
+            self.refuse("message_timeout", phrase("the rest of a request did not come"))
 
 
 def _text(value: bytes) -> str:
@@ -327,7 +343,7 @@ class HttpReceiver(LinkServer):
             else {settings.ingest_path: Kind.HTTP, OTLP_PATH: Kind.OTLP}
         )
         super().__init__(
-            name,
+            _NAMES[name],
             wanted,
             intake,
             lambda links, scratch: HttpLink(intake, settings, links, scratch, paths, tokens, name == "otlp"),

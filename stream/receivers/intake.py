@@ -11,19 +11,35 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from typing import Final
 
 from models.clock import Clock
-from models.errors import MaydayError
+from models.sanitizer.safe_text import SafeText, phrase
 from storage.seal import KeyRing
 from stream.receivers.budget import Budget
 from stream.receivers.metrics import Metrics
 from stream.receivers.names import Alias
-from stream.spool import Entry, SpoolWriter, Stored
+from stream.spool import Entry, SpoolClosed, SpoolFull, SpoolReplaced, SpoolWriter, Stored
 from stream.spool.moment import nanoseconds
 
 LOG = logging.getLogger(__name__)
 _OVERHEAD = 512  # bytes that an entry costs beside its content
 _QUIET_SECONDS = 10.0  # one line per kind of trouble in this time
+_NOT_STORED: Final = (
+    (
+        SpoolFull,
+        phrase("receive: for want of room a message was not stored nor acknowledged; it comes again"),
+    ),
+    (
+        SpoolClosed,
+        phrase("receive: while stopping, a message was not stored nor acknowledged; it comes again"),
+    ),
+    (SpoolReplaced, phrase("receive: the spool is gone; a message was not acknowledged and comes again")),
+    (
+        Exception,
+        phrase("receive: a message was not stored nor acknowledged; it comes again; the spool says why"),
+    ),
+)
 Answer = Callable[[Stored | None], None]
 
 
@@ -83,7 +99,7 @@ class Intake:
             return False
         return True
 
-    def trouble(self, kind: str, sentence: str) -> None:
+    def trouble(self, kind: str, sentence: SafeText) -> None:
         """Log a sentence of ours about a client, at most once per kind and 10 s, with how many were left out."""
         now = self._loop.time()
         if now - self._said.get(kind, -_QUIET_SECONDS) < _QUIET_SECONDS:
@@ -91,7 +107,10 @@ class Intake:
             return
         more = self._unsaid.pop(kind, 0)
         self._said[kind] = now
-        LOG.warning("%s%s", sentence, f" ({more} more like it)" if more else "")
+        if more:
+            LOG.warning("%s (%d more like it)", sentence, more)
+        else:
+            LOG.warning("%s", sentence)
 
     def _from_writer(self, item: tuple[Entry, int, float, Future[Stored], Answer]) -> None:
         """Called on the spool's thread: a group of futures wakes the loop once."""
@@ -114,11 +133,7 @@ class Intake:
         stored = None if error is not None else future.result()
         if stored is None:
             self.metrics.not_stored += 1
-            reason = error.code if isinstance(error, MaydayError) else type(error).__name__
-            self.trouble(
-                "not_stored",
-                f"receive: a message was not stored ({reason}) and not acknowledged; it comes again",
-            )
+            self.trouble("not_stored", next(said for kind, said in _NOT_STORED if isinstance(error, kind)))
         else:
             counters.duplicates += stored.duplicate
             self.metrics.acked_after(self._loop.time() - since)

@@ -2,6 +2,7 @@
 
 Reads go through one scratch buffer per server (the event loop fills and empties it in one step), so an idle
 connection costs next to nothing and hundreds of them are fine. A time limit stands still while we ourselves do not read.
+Whoever does not read our answers has a limit of its own, which nothing stops: it would hold its place for ever.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from typing import Any, cast
 
+from models.sanitizer.safe_text import SafeText, phrase
 from stream.receivers.intake import Intake
 from stream.receivers.settings import ReceiveSettings
 from stream.receivers.tls import common_name
@@ -21,7 +23,7 @@ class Link(asyncio.BufferedProtocol, ABC):
     """Base of the connections of all receivers. `links` is the server's set of open ones."""
 
     waits_for_room = True
-    kind = "link"
+    kind = phrase("link")
 
     def __init__(
         self, intake: Intake, settings: ReceiveSettings, links: set[Link], scratch: bytearray
@@ -31,6 +33,8 @@ class Link(asyncio.BufferedProtocol, ABC):
         self._reading = self._allowed = self._wanted = self._writable = True
         self._timer: asyncio.TimerHandle | None = None
         self._limit: tuple[float, str] | None = None
+        self._unread: asyncio.TimerHandle | None = None  # runs while our answers are not read
+        self._finished = False
         self.certificate: str | None = None
         self.address = ""
         self.peer = ""
@@ -73,7 +77,7 @@ class Link(asyncio.BufferedProtocol, ABC):
             transport.close()
             return
         if len(self._links) >= self._settings.max_connections:
-            self.refuse("too_many_connections", "more connections than receive.max_connections")
+            self.refuse("too_many_connections", phrase("more connections than receive.max_connections"))
             return
         self._links.add(self)
         metrics.open_connections += 1
@@ -82,6 +86,7 @@ class Link(asyncio.BufferedProtocol, ABC):
 
     def connection_lost(self, _error: Exception | None) -> None:
         self._stop_timer()
+        self._stop_waiting()
         self._transport = None
         if self in self._links:
             self._links.discard(self)
@@ -100,10 +105,12 @@ class Link(asyncio.BufferedProtocol, ABC):
 
     def pause_writing(self) -> None:
         self._writable = False  # it does not read our answers: do not take more that needs one
+        self._wait_for_reader()
         self._follow()
 
     def resume_writing(self) -> None:
         self._writable = True
+        self._stop_waiting()
         self._follow()
 
     # -- for protocols ----------------------------------------------------------------------------------------
@@ -115,35 +122,36 @@ class Link(asyncio.BufferedProtocol, ABC):
 
     def send(self, data: bytes) -> None:
         """Send in one write; asyncio sets TCP_NODELAY, so it leaves as one segment where it fits."""
-        if self._transport is not None:
+        if self._transport is not None and not self._finished:
             self._transport.write(data)
 
     def finish_sending(self) -> None:
         """Send the end of the stream and go on reading; TLS has no half-closed connections, and nothing happens."""
-        if self._transport is not None and self._transport.can_write_eof():
+        if self._transport is not None and not self._finished and self._transport.can_write_eof():
+            self._finished = True
             self._transport.write_eof()
 
     def close(self) -> None:
-        """Close after what was sent has left."""
+        """Close after what was sent has left, in a while even if it is not read."""
         if self._transport is not None:
             self._transport.close()
+            self._wait_for_reader()
 
     def abort(self) -> None:
         """Close at once."""
         if self._transport is not None:
             self._transport.abort()
 
-    def refuse(self, code: str, sentence: str) -> None:
+    def refuse(self, code: str, sentence: SafeText) -> None:
         """Count and log why this connection is closed, and close it."""
         self.blame(code, sentence)
         self.close()
 
-    def blame(self, code: str, sentence: str) -> None:
+    def blame(self, code: str, sentence: SafeText) -> None:
         """Count and log what is wrong with this connection."""
         self._intake.metrics.refused[code] += 1
-        self._intake.trouble(
-            code, f"{self.kind}: closed a connection from {self._intake.alias(self.address)}: {sentence}"
-        )
+        client = self._intake.alias(self.address)
+        self._intake.trouble(code, phrase("{}: closed a connection from {}: {}", self.kind, client, sentence))
 
     def want(self, reading: bool) -> None:
         """Say whether this connection itself wants to be read from now."""
@@ -182,6 +190,21 @@ class Link(asyncio.BufferedProtocol, ABC):
     def _passed(self, what: str) -> None:
         self._timer = self._limit = None
         self.timed_out(what)
+
+    def _wait_for_reader(self) -> None:
+        if self._unread is None:
+            loop = asyncio.get_running_loop()
+            self._unread = loop.call_later(self._settings.message_seconds, self._not_read)
+
+    def _stop_waiting(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+
+    def _not_read(self) -> None:
+        self._unread = None
+        self.blame("answers_not_read", phrase("it does not read its answers"))
+        self.abort()  # closing would wait for what is not read
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
+from models.sanitizer.safe_text import SafeText, phrase
 from storage.seal import KeyRing
 
 
@@ -18,6 +19,6 @@ class Alias:
     def __init__(self, ring: KeyRing) -> None:
         self._secret = ring.secret("agent-alias")
 
-    def __call__(self, name: str) -> str:
+    def __call__(self, name: str) -> SafeText:
         digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), key=self._secret, digest_size=4)
-        return f"agent-{digest.hexdigest()}"
+        return phrase("agent-{:08x}", int.from_bytes(digest.digest(), "big"))

@@ -12,16 +12,19 @@ import socket
 import ssl
 from collections.abc import Callable
 
+from models.sanitizer.safe_text import SafeText, phrase
 from stream.receivers.address import Address
 from stream.receivers.errors import ReceiverAddress
 from stream.receivers.intake import Intake
 from stream.receivers.link import SCRATCH_BYTES, Link
+from stream.spool.disk import name_of
 
 _REASONS = {
     errno.EADDRINUSE: "is in use by another process",
     errno.EADDRNOTAVAIL: "is not an address of this machine",
     errno.EACCES: "is not allowed for this user",
 }
+_NO_TLS = phrase("no TLS, no client certificate that is trusted, or the client does not trust ours")
 _BACKLOG = 1024
 _AT_ONCE = 64  # connections accepted in one turn of the loop
 _PAUSE_SECONDS = 0.5  # without a free file descriptor
@@ -51,14 +54,15 @@ class LinkServer:
 
     def __init__(
         self,
-        name: str,
+        name: SafeText,
         wanted: Address,
         intake: Intake,
         make: Callable[[set[Link], bytearray], Link],
         tls: ssl.SSLContext | None,
         handshake_seconds: float,
     ) -> None:
-        self.name = name
+        self.name: str = name
+        self._said = name
         self._bound = self._wanted = wanted
         self._intake, self._make = intake, make
         self._tls, self._handshake_seconds = tls, handshake_seconds
@@ -139,8 +143,8 @@ class LinkServer:
                 # Out of file descriptors: the waiting connection would wake the loop for ever.
                 loop.remove_reader(self._listening)
                 self._again = loop.call_later(_PAUSE_SECONDS, self._watch)
-                code = errno.errorcode.get(error.errno or 0, "OSError")
-                self._intake.trouble("accept", f"{self.name}: no connection can be accepted now ({code})")
+                sentence = phrase("{}: no connection can be accepted now ({})", self._said, name_of(error))
+                self._intake.trouble("accept", sentence)
                 return
             task = loop.create_task(self._open(connection))
             self._opening.add(task)
@@ -154,11 +158,10 @@ class LinkServer:
                 ssl=self._tls,
                 ssl_handshake_timeout=self._handshake_seconds if self._tls is not None else None,
             )
-        except (
-            OSError
-        ) as error:  # ssl.SSLError, a time-out and a connection that went away are all of its kind
+        except OSError as error:  # ssl.SSLError, a time-out, a connection that went away: all are of its kind
             connection.close()
             if self._tls is not None:
                 self._intake.metrics.failed_handshakes += 1
                 self._intake.metrics.refused["tls"] += 1
-                self._intake.trouble("tls", f"{self.name}: a TLS handshake failed ({type(error).__name__})")
+                why = phrase("it took too long") if isinstance(error, TimeoutError) else _NO_TLS
+                self._intake.trouble("tls", phrase("{}: a TLS handshake failed: {}", self._said, why))

@@ -113,7 +113,10 @@ class ReceiveSettings(_Settings):
         default=10, gt=0, le=600, description="Time for a TLS or key handshake, or an HTTP head"
     )
     message_seconds: float = Field(
-        default=60, gt=0, le=3600, description="Time for the rest of a message once its first byte is there"
+        default=60,
+        gt=0,
+        le=3600,
+        description="Time for the rest of a message once its first byte is there, and for an answer to be read",
     )
     idle_seconds: float = Field(
         default=300,

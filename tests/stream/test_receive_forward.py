@@ -50,6 +50,12 @@ def acks(connection: socket.socket, count: int) -> list[Any]:
     return found
 
 
+def send_for_ever(connection: socket.socket, data: bytes) -> None:
+    """Send and never read; ends with the error of a connection that was closed."""
+    while True:
+        connection.sendall(data)
+
+
 def hold(disk: FragileDisk, connection: socket.socket) -> None:
     """Make the next sync wait, once nothing else is on its way to the disk."""
     connection.sendall(message(0))
@@ -62,6 +68,25 @@ def end(connection: socket.socket) -> None:
     """Say that nothing more comes, and wait until the receiver has closed as well."""
     connection.shutdown(socket.SHUT_WR)
     assert connection.recv(1) == b""
+
+
+def test_who_does_not_read_acknowledgements_loses_its_place(tmp_path: Path) -> None:
+    """A connection that only sends would be paused, not read and so never timed out."""
+    with (
+        RunningReceiver(tmp_path, message_seconds=0.2, max_connections=2, **FORWARD) as receiver,
+        socket.socket() as greedy,
+    ):
+        greedy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        greedy.settimeout(20)
+        greedy.connect(receiver.address())
+        many = b"".join(message(number, chunk=f"{number:0>250}") for number in range(500))
+        with pytest.raises(ConnectionError):
+            send_for_ever(greedy, many)
+        with connected(receiver) as first, connected(receiver) as second:
+            for connection in (first, second):
+                connection.sendall(message(1))
+                assert acks(connection, 1) == ["chunk-1"]
+    assert receiver.status().refused == {"answers_not_read": 1}
 
 
 def test_an_ack_is_sent_only_after_the_sync(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import socket
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
@@ -118,6 +119,130 @@ def test_otlp_logs_are_taken_on_both_listeners(tmp_path: Path, to: str, encoding
     assert row["group"]["attributes"]["resource"]["attributes"] == {"service.name": "billing"}
 
 
+OTLP_JSON = {
+    "resourceLogs": [
+        {
+            "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "billing"}}]},
+            "scopeLogs": [
+                {
+                    "scope": {"name": "clinic"},
+                    "logRecords": [
+                        {
+                            "timeUnixNano": "1700000000000000001",
+                            "severityNumber": 17,
+                            "body": {"stringValue": "claim queue exhausted"},
+                            "traceId": "5B8EFFF798038103D269B633813FC60C",
+                            "spanId": "eee19b7ec3c1b174",
+                            "fieldOfALaterVersion": 1,
+                        }
+                    ],
+                }
+            ],
+        }
+    ]
+}
+
+
+@pytest.mark.parametrize("to", ["http", "otlp"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_otlp_is_taken_as_json_too(tmp_path: Path, to: str, pack) -> None:
+    encoding = "identity" if pack is bytes else "gzip"
+    with RunningReceiver(tmp_path, **HTTP) as receiver:
+        connection = HTTPConnection(*receiver.address(to), timeout=10)
+        headers = {"Content-Type": "application/json; charset=utf-8", "Content-Encoding": encoding}
+        connection.request("POST", "/v1/logs", pack(json.dumps(OTLP_JSON).encode()), headers)
+        answer = connection.getresponse()
+        assert (answer.status, answer.headers["Content-Type"], answer.read()) == (
+            200,
+            "application/json",
+            b"{}",
+        )
+        connection.close()
+    (row,) = receiver.records()
+    assert row["record"] == {"body": "claim queue exhausted"}
+    assert row["ts"] == {"sec": 1_700_000_000, "nsec": 1}
+    assert row["metadata"] == {
+        "otlp": {
+            "severity_number": 17,
+            "trace_id": "5b8efff798038103d269b633813fc60c",
+            "span_id": "eee19b7ec3c1b174",
+        }
+    }
+    assert row["group"]["attributes"]["resource"]["attributes"] == {"service.name": "billing"}
+
+
+def answers_to(receiver: RunningReceiver, request: bytes) -> bytes:
+    """Send bytes and return everything up to the end of the connection."""
+    with socket.create_connection(receiver.address("http"), 20) as connection:
+        connection.sendall(request)
+        found = b""
+        while part := connection.recv(65_536):
+            found += part
+        return found
+
+
+HEADS = {
+    "Connection: close": b"POST /v1/ingest HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 11\r\n\r\n",
+    "HTTP/1.0": b"POST /v1/ingest HTTP/1.0\r\nContent-Length: 11\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("more", [b"", b"\n", b"\r\n", b"x" * 100_000, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"])
+def test_what_follows_the_last_request_of_a_connection_changes_nothing(
+    tmp_path: Path, head: str, more: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    with RunningReceiver(tmp_path, **HTTP) as receiver:
+        answer = answers_to(receiver, HEADS[head] + b'{"log":"x"}' + more)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert answer.count(b"HTTP/1.1") == 1
+    assert logs(receiver) == ["x"]
+    assert receiver.status().refused == {}
+    assert caplog.records == []
+
+
+def test_what_is_no_request_behind_one_is_answered_behind_it(tmp_path: Path) -> None:
+    one = b'POST /v1/ingest HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n{"log":"x"}'
+    with RunningReceiver(tmp_path, **HTTP) as receiver:
+        answer = answers_to(receiver, one + b"\x16\x03\x01 no request\r\n\r\n")
+    assert [part[:3] for part in answer.split(b"HTTP/1.1 ")[1:]] == [b"200", b"400"]
+    assert logs(receiver) == ["x"]
+
+
+def test_a_head_is_answered_without_a_body_and_the_connection_goes_on(tmp_path: Path) -> None:
+    with RunningReceiver(tmp_path, **HTTP) as receiver:
+        connection = HTTPConnection(*receiver.address("http"), timeout=10)
+        for method, path, status in (
+            ("HEAD", "/", 404),
+            ("HEAD", "/v1/ingest", 405),
+            ("POST", "/v1/ingest", 200),
+        ):
+            connection.request(method, path, b'{"log":"x"}' if method == "POST" else None)
+            answer = connection.getresponse()
+            assert (answer.status, answer.read()) == (status, b"")
+        connection.close()
+    assert receiver.status().connections == 1
+
+
+def test_who_does_not_read_answers_loses_its_place(tmp_path: Path) -> None:
+    many = b"POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n" * 1000
+    with RunningReceiver(tmp_path, message_seconds=0.2, max_connections=1, **HTTP) as receiver:
+        with socket.socket() as greedy:
+            greedy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            greedy.settimeout(20)
+            greedy.connect(receiver.address("http"))
+            with pytest.raises(ConnectionError):
+                send_for_ever(greedy, many)
+        assert post(receiver).status == 200
+    assert receiver.status().refused["answers_not_read"] == 1
+
+
+def send_for_ever(connection: socket.socket, data: bytes) -> None:
+    """Send and never read; ends with the error of a connection that was closed."""
+    while True:
+        connection.sendall(data)
+
+
 def test_200_is_sent_only_after_the_sync(tmp_path: Path) -> None:
     disk = FragileDisk()
     with RunningReceiver(tmp_path, files=disk, tick_seconds=3600, **HTTP) as receiver:
@@ -170,7 +295,12 @@ def test_requests_sent_without_waiting_are_answered_in_order(tmp_path: Path) -> 
         ("PUT", "/v1/logs", {}, 405),
         ("POST", "/v1/ingest", {"Content_Length": str(17 << 20)}, 413),
         ("POST", "/v1/ingest", {"X_Fluent_Tag": "t" * 2000}, 400),
-        ("POST", "/v1/logs", {"Content_Type": "application/json"}, 415),
+        ("HEAD", "/v1/ingest", {}, 405),
+        ("HEAD", "/", {}, 404),
+        ("POST", "/v1/logs", {"Content_Type": "text/plain"}, 415),
+        ("POST", "/v1/ingest", {"Content_Encoding": "br"}, 415),
+        ("POST", "/v1/ingest", {"Content_Encoding": "gzip, gzip"}, 415),
+        ("POST", "/v1/logs", {"Content_Type": "application/json", "Content_Encoding": "deflate"}, 415),
     ],
 )
 def test_what_can_never_be_taken_is_said_so_and_stored_nowhere(
