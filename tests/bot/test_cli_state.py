@@ -99,23 +99,15 @@ def test_the_state_of_another_user_is_told_by_its_owner(tmp_path: Path) -> None:
         Layout(tmp_path).check(may=lambda _path, _mode: False)
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can run a program as another user")
 @pytest.mark.parametrize(
     "command", [["status"], ["incident", "list"], ["spool", "info"], ["up"]], ids=" ".join
 )
-def test_another_users_state_ends_every_command_with_a_sentence(
-    command: list[str], tmp_path: Path, empty_state: Path
-) -> None:
-    for path in (tmp_path, *tmp_path.parents):
-        if path.stat().st_uid == os.getuid() and path != Path("/"):
-            path.chmod(path.stat().st_mode | 0o055)
-    place = shutil.copytree(empty_state, tmp_path / "state")
-    place.chmod(0o700)
-    program = (
+def test_another_users_state_ends_every_command_with_a_sentence(command: list[str]) -> None:
+    program = (  # root's own directory, for somebody who is not root
         "import os, sys\nfrom bot.cli.main import run\n"
         f"run(['--help'])\nimport bot.cli.{'run' if command == ['up'] else command[0]}, bot.config, bot.readiness, bot.supervisor\n"
-        f"os.setgid({NOBODY}); os.setuid({NOBODY}); os.chdir('/')\n"
-        f"sys.exit(run([*{command!r}, '--state', {str(place)!r}]))"
+        f"os.getuid() or (os.setgid({NOBODY}), os.setuid({NOBODY}))\nos.chdir('/')\n"
+        f"sys.exit(run([*{command!r}, '--state', '/root']))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert done.returncode == 2, done.stderr

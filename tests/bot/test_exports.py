@@ -178,17 +178,11 @@ def test_the_note_says_who_by_the_kernels_word_and_not_by_its_own(layout: Layout
         assert entries(database)[0]["data"]["uid"] == ME
 
 
-@pytest.mark.parametrize("spoil", ["a folder in the way", "not writable"])
 def test_nothing_is_printed_when_the_note_cannot_be_written(
-    layout: Layout, spoil: str, capfd: pytest.CaptureFixture[str], tmp_path: Path
+    layout: Layout, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    if spoil == "not writable" and ME == 0:
-        pytest.skip("nothing is unwritable for root")
     layout.exports.rmdir()
-    if spoil == "not writable":
-        layout.exports.mkdir(mode=0o500)
-    else:
-        layout.exports.write_bytes(b"")
+    layout.exports.write_bytes(b"")  # a file in the way, for root as well
     out = tmp_path / "out.jsonl"
     assert export(layout) == 1
     assert export(layout, "--out", str(out)) == 1
