@@ -42,7 +42,7 @@ _LEVEL = (
 _NUMBER, _DASH = r"[\[(<]?\d+[\])>:,]?", r"[-|*:]"
 _ANCHOR = re.compile(rf"(?:{_TIME}|{_CLOCK}|{_EPOCH}|{_COMPACT}|{_WORD_OF_TIME}|{_LEVEL})$")
 _FILLER = re.compile(rf"(?:{_NUMBER}|{_DASH})$")
-_WORDS = re.compile(r"\S+")
+_ALIGNED = re.compile(r"(\S+)(?:\t|\s\s)\s*")
 
 _BRACKET = r"\[(?:[^\[\]]|\[[^\[\]]*\])*\]:?\s+(?:-\s+)?"
 _PROCESS = (
@@ -144,9 +144,10 @@ def _more(sample: Sequence[str], pattern: str) -> str:
                 rests = [rest[found.end() :] for rest, found in zip(rests, matches, strict=True) if found]
                 break
         else:
-            firsts = {rest.split(None, 1)[0] for rest in rests if rest and not rest.isspace()}
-            if len(rests) < _ENOUGH_TO_TELL or len(firsts) > _FEW:
+            found_words = [found for rest in rests if (found := _ALIGNED.match(rest))]
+            few = len({found[1] for found in found_words}) <= _FEW
+            if len(found_words) < max(_ENOUGH_TO_TELL, _NEARLY_ALL * len(rests)) or not few:
                 return pattern
-            pattern += r"\S+\s+"  # a component: every line has one of very few words here
-            rests = [(*rest.split(None, 1), "", "")[1] for rest in rests]
+            pattern += _ALIGNED.pattern  # a component: one of very few words, and a column of its own
+            rests = [found.string[found.end() :] for found in found_words]
     return pattern

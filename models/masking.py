@@ -33,7 +33,7 @@ SEPARATOR = "\0"
 _LONG_SHAPE, _LONG_WORD = 1000, 200  # bytes and characters: what is longer hardly ever comes again
 _ONE_DIGIT = bytes.maketrans(b"123456789\1\2\3", b"000000000   ")  # 1 to 3 mean something in `models.tokens`
 _UNSEEN = dict.fromkeys((0, 1, 2, 3), " ")
-_RUNS = (b"00000", b"000", b"00")
+_RUNS = (b"0000", b"000", b"00")
 
 _HEAD, _TAIL = r"(?<![A-Za-z0])", r"(?![A-Za-z0])"  # `_` separates as `-` does: blk_0, job_0_0
 _X = "[0A-Fa-f]"

@@ -33,8 +33,14 @@ from models.tokens import ANY, EMPTY, GLUE, MARKS, bare, is_value, same_value
 Key = tuple[str, ...]
 
 _WORD = re.compile(r"[A-Za-z][A-Za-z']*(?:-[A-Za-z]+)*$")
+_UNITS = re.compile(
+    r"(?:[kKMGTP]?B|[KMGTP]iB|[Bb]ytes?|[num]?s|msecs?|sec(?:ond)?s?|min(?:ute)?s?|h|h(?:ou)?rs?|days?)$"
+)
+UNIT: Final = "<UNIT>"
+"""In a key: the unit of the number before, which may be another one for a larger amount."""
 _LED_BY: Final = frozenset(("for", "of", "by", "as", "to", "from", "invalid", "illegal", "unknown"))
 _OPENING, _CLOSING = frozenset("([{\"'<"), frozenset(",.;:)]}\"'!?>|")
+_FIXED = re.compile(r"<\*>$|<UNIT>$|[.!?]+$")
 _PLACES: Final = 60
 """Places of a line at which a variable is looked for."""
 _HOLE_SETS: Final = 32
@@ -74,16 +80,23 @@ def key_of(tokens: Sequence[str]) -> Key:
     out, before, before_that = [], "", ""
     for token in tokens:
         word = bare(token)
-        free = is_value(word) or word == EMPTY
-        if not free and word not in MARKS:
-            free = (
-                before == "="
-                or (before_that == "=" and before in "\"'")
-                or (before in ("user", "User") and before_that in _LED_BY)
-            )
-        out.append(_any(token) if free else token)
+        if is_value(word) or word == EMPTY or _is_named(word, before, before_that):
+            out.append(_any(token))
+        elif token[0] != GLUE and is_value(before) and _UNITS.match(word):
+            out.append(UNIT)
+        else:
+            out.append(token)
         before_that, before = before, word
     return tuple(out)
+
+
+def _is_named(word: str, before: str, before_that: str) -> bool:
+    """Say whether the tokens before a word name it as a value."""
+    if word in MARKS:
+        return False
+    if before == "=" or (before_that == "=" and before in "\"'"):
+        return True
+    return before in ("user", "User") and before_that.lower() in _LED_BY
 
 
 def said(key: Key) -> int:
@@ -98,9 +111,7 @@ def _hole(key: Key, at: int) -> Key:
 def _places(key: Key) -> list[int]:
     """Return where words stand that may turn out to be variables."""
     found = [
-        at
-        for at, token in enumerate(key)
-        if (word := bare(token)) not in MARKS and word != ANY and any(map(str.isalnum, word))
+        at for at, token in enumerate(key) if (word := bare(token)) not in MARKS and not _FIXED.match(word)
     ]
     return found[:_PLACES]
 

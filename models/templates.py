@@ -44,7 +44,7 @@ from models.errors import MaydayError
 from models.masking import Masker
 from models.settings import TemplateSettings
 from models.telling_line import telling_line
-from models.template_rows import Key, Row, Rows
+from models.template_rows import UNIT, Key, Row, Rows
 from models.tokens import ANY, EMPTY, GLUE, bare, is_value, spelt
 
 ENOUGH: Final = 5
@@ -266,10 +266,12 @@ class TemplateMiner:
 
     def _ask(self, line: str) -> Row:
         cluster = self._base.ask(line)
-        row, exact = self._rows.place(line.split(), cluster)
+        row = self._rows.answers.get(line)
+        if row is None:
+            row, exact = self._rows.place(line.split(), cluster)
+            if line in self._base.answers:
+                self._rows.remember(line, row, exact=exact)
         self._rows.use((row,))
-        if line in self._base.answers:
-            self._rows.remember(line, row, exact=exact)
         if self._rows.touched:
             for number in self._rows.touched:
                 self._note(number)
@@ -369,11 +371,13 @@ def _shown(row: Row, known: _Known) -> str:
     stands is shown as a constant only when enough distinct lines have it all the same.
     """
     agreed = len(known.seen) >= ENOUGH
-    out = []
+    out = list[str]()
     for at, token in enumerate(row.shown):
         glue = GLUE if token[0] == GLUE else ""
         if is_value(token):
-            out.append(token)
+            if bare(row.key[at]) == UNIT:  # an amount whose unit differs is one value
+                glue = GLUE if out.pop()[0] == GLUE else ""
+            out.append(glue + bare(token))
         elif not agreed and at < len(row.key) and bare(row.key[at]) == ANY and token != glue + EMPTY:
             out.append(glue + ANY)
         elif "0" in token:

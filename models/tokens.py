@@ -31,6 +31,7 @@ _PIECES = re.compile(
     r"(?<==)[A-Za-z_][\w.$]*\{[^{}=,]*\}"  # an object printed as its type and its only part is one value
     r"|(?:[^=:,;()\[\]{}\"'|]|(?<=[A-Za-z])'(?=[A-Za-z]))+|[=:,;()\[\]{}\"'|]"
 )
+_LEADERS = re.compile(r"(?<=[^.])(\.{3,})(?=[^.])")  # dots that lead from a label to its value
 _END = re.compile(r"(?<=[^.!?])[.!?]+$")
 _VALUE = re.compile(r"<(?:[A-Z]+|\*)>")
 _APART = re.compile(r"([/#@&%+$]+)")
@@ -65,7 +66,9 @@ def pieces(word: str) -> list[str]:
     """
     out = []
     for piece in _PIECES.findall(word):
-        if piece[-1] in ".!?" and len(piece) > 1 and (end := _END.search(piece)):
+        if "..." in piece and (parts := _LEADERS.split(piece))[1:]:
+            out += parts
+        elif piece[-1] in ".!?" and len(piece) > 1 and (end := _END.search(piece)):
             out += [piece[: end.start()], end[0]]
         else:
             out.append(piece)

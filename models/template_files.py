@@ -1,0 +1,94 @@
+"""Templates of whole files: one id per line, each with the template as it is after the last line.
+
+Raw lines lose their header first, and lines that go on with the record before them (stack traces) belong to it.
+What a template was called while it was still apart from another is replaced by the id under which it went on.
+
+>>> found = mine_lines([f"2026-03-02 03:00:{n:02} INFO bed {n} is free" for n in range(60)], content=False)
+>>> found.templates[found.ids[0]], len(found.ids), len(found.templates)
+('bed <NUM> is free', 60, 1)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from models.headers import find_header
+from models.settings import TemplateSettings
+from models.templates import TemplateMiner
+
+BATCH: Final = 1000
+
+
+class Continues(Protocol):
+    """Knows which lines go on with the record before them."""
+
+    def goes_on(self, line: bytes) -> bool:
+        """Say whether a line that does not begin a record of its own belongs to the one before it."""
+
+    def ended(self) -> None:
+        """Take note that a line has begun a record of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileTemplates:
+    """`ids` has one template id per line, `templates` the raw text of each; `headers` counts the lines with one."""
+
+    ids: list[str]
+    templates: dict[str, str]
+    headers: int
+
+
+def mine_lines(
+    lines: Sequence[str],
+    *,
+    content: bool,
+    trace: Continues | None = None,
+    settings: TemplateSettings | None = None,
+    key: bytes = bytes(32),
+) -> FileTemplates:
+    """Return the template of every line.
+
+    Parameters
+    ----------
+    lines : without their line ends
+    content : they have no header, and each is a record of its own
+    trace : told about the lines of a file with headers that have none
+    key : 32 bytes, part of the ids
+    """
+    texts, record_of, headers = (lines, range(len(lines)), 0) if content else _records(lines, trace)
+    miner = TemplateMiner("file", key, settings)
+    found, last = list[str](), dict[str, str]()
+    for at in range(0, len(texts), BATCH):
+        found += miner.learn_many(texts[at : at + BATCH])
+        last.update((mined.template_id, mined.template) for mined in miner.changed())
+    final = {template_id: miner.resolve(template_id) for template_id in dict.fromkeys(found)}
+    ids = [final[found[at]] for at in record_of]
+    templates = {}
+    for template_id in dict.fromkeys(ids):
+        mined = miner.mined(template_id)
+        templates[template_id] = (
+            last[template_id] if mined is None else mined.template
+        )  # None: forgotten since
+    return FileTemplates(ids, templates, headers)
+
+
+def _records(lines: Sequence[str], trace: Continues | None) -> tuple[list[str], list[int], int]:
+    """Return the messages of the records, the record of each line, and how many lines have a header."""
+    header = find_header(lines)
+    texts, record_of, headers = list[str](), list[int](), 0
+    for line in lines:
+        head, text = header.split(line)
+        if head:
+            headers += 1
+            if trace is not None:
+                trace.ended()
+        elif (
+            headers and trace is not None and line and trace.goes_on(line.encode("utf-8", "surrogateescape"))
+        ):
+            record_of.append(len(texts) - 1)
+            continue
+        record_of.append(len(texts))
+        texts.append(text)
+    return texts, record_of, headers
