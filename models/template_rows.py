@@ -45,7 +45,7 @@ _PLACES: Final = 60
 """Places of a line at which a variable is looked for."""
 _HOLE_SETS: Final = 32
 """Combinations of variable places remembered per number of tokens."""
-_ALIASES: Final = 256
+_ALIASES: Final = 1024
 """Former ids that a row answers to."""
 _CROWD: Final = 24
 """Rows of one Drain3 cluster from which places that differ in most of them are variables; looked at again
@@ -155,7 +155,7 @@ class Rows:
     ----------
     settings : the limits
     name : the id of a row that begins with this key
-    on_merge : called with the row that stays and the rows that went into it
+    on_merge : called with the row that stays, the rows that went into it, and former ids that are forgotten
     on_forget : called with a row that fell out
     """
 
@@ -163,12 +163,13 @@ class Rows:
         self,
         settings: TemplateSettings,
         name: Callable[[Key], str],
-        on_merge: Callable[[Row, list[Row]], None],
+        on_merge: Callable[[Row, list[Row], list[str]], None],
         on_forget: Callable[[Row], None],
     ) -> None:
         self._settings = settings
         self._name, self._on_merge, self._on_forget = name, on_merge, on_forget
         self.next = 1
+        self._fresh = ""  # the id of the row that began last: no line has it before `place` returns
         self.rows: OrderedDict[int, Row] = OrderedDict()  # the least recently used first
         self.touched: dict[
             int, None
@@ -241,6 +242,7 @@ class Rows:
 
     def _begin(self, key: Key, shown: list[str], cluster: int, template_id: str) -> Row:
         row = Row(self.next, template_id, key, shown, cluster)
+        self._fresh = template_id
         self.next += 1
         self.rows[row.number] = row
         self._forget_soft()
@@ -331,7 +333,7 @@ class Rows:
         for each in merged:
             if len(each.shown) == len(kept.shown):
                 self._show_more(kept, each.shown)
-        former = sorted({each.template_id for each in (*merged, kept)} - {oldest.template_id})
+        former = sorted({each.template_id for each in (*merged, kept)} - {oldest.template_id, self._fresh})
         aliases = list(dict.fromkeys(chain(kept.aliases, *(each.aliases for each in merged), former)))
         kept.template_id, kept.aliases = oldest.template_id, aliases[-_ALIASES:]
         if holes:
@@ -340,7 +342,7 @@ class Rows:
                 sets.append(places_of_all)
                 del sets[:-_HOLE_SETS]
         self._forget_soft()
-        self._on_merge(kept, [each for each in merged if each is not kept])
+        self._on_merge(kept, merged, aliases[:-_ALIASES])
         if target is None:
             others = self._index(kept)
             return self._take_narrower(kept) or self._look_for_variables(kept, others)

@@ -154,8 +154,7 @@ class TemplateMiner:
         return [mined for template_id in self.changed_ids() if (mined := self.mined(template_id)) is not None]
 
     def changed_ids(self) -> list[str]:
-        """Return the ids of what `changed` would, in the order of first change; some may be forgotten
-        already."""
+        """Return the ids of what `changed` would, in the order of first change."""
         ids = list(self._changed)
         self._changed.clear()
         return ids
@@ -293,7 +292,7 @@ class TemplateMiner:
         name = self._service + " ".join(key).encode("utf-8", "surrogatepass")
         return hashlib.blake2b(name, key=self._key, digest_size=8).hexdigest()
 
-    def _merged(self, kept: Row, others: list[Row]) -> None:
+    def _merged(self, kept: Row, others: list[Row], dropped: list[str]) -> None:
         """Put together what is known of rows that have become one."""
         whole = self._known.pop(kept.number, None) or _Known()
         parts = [known for each in others if (known := self._known.pop(each.number, None)) is not None]
@@ -314,8 +313,11 @@ class TemplateMiner:
             self._counting.update((*former, kept.template_id))
         else:
             self._counting.difference_update((*former, kept.template_id))
-        for template_id in former:
+        for template_id in (*former, *dropped):
             self._changed.pop(template_id, None)
+        for template_id in dropped:
+            self._by_id.pop(template_id, None)
+            self._counting.discard(template_id)
 
     def _forgotten(self, row: Row) -> None:
         number = row.number
@@ -324,6 +326,7 @@ class TemplateMiner:
             if self._by_id.get(template_id) == number:
                 del self._by_id[template_id]
                 self._counting.discard(template_id)
+                self._changed.pop(template_id, None)
 
     def _look_at_parameters(self, ids: Sequence[str], texts: Sequence[str]) -> None:
         """Count distinct lines of the templates that have fewer than `ENOUGH`; keep the first few as samples.
