@@ -46,6 +46,7 @@ def mine_lines(
     content: bool,
     trace: Continues | None = None,
     settings: TemplateSettings | None = None,
+    service: str = "file",
     key: bytes = bytes(32),
 ) -> FileTemplates:
     """Return the template of every line.
@@ -55,10 +56,10 @@ def mine_lines(
     lines : without their line ends
     content : they have no header, and each is a record of its own
     trace : told about the lines of a file with headers that have none
-    key : 32 bytes, part of the ids
+    service, key : a name and 32 bytes, part of the ids
     """
     texts, record_of, headers = (lines, range(len(lines)), 0) if content else _records(lines, trace)
-    miner = TemplateMiner("file", key, settings)
+    miner = TemplateMiner(service, key, settings)
     found, last = list[str](), dict[str, str]()
     for at in range(0, len(texts), BATCH):
         found += miner.learn_many(texts[at : at + BATCH])

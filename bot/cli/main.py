@@ -41,6 +41,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "change": ("change", "Record that a service was changed"),
     "sql": ("sql", "Ask the database"),
     "replay": ("replay", "Run log files through the whole flow and list the incidents found"),
+    "templates": ("templates", "List the sentences that log files are made of, with counts"),
     "spool": ("spool", "Look into the spool"),
     "audit": ("audit", "Verify the audit chain"),
     "slack": ("slack", "Connect a Slack workspace, or check the connection"),
