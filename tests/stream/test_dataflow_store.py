@@ -6,6 +6,7 @@ import shutil
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,12 +20,15 @@ from models.clock import FrozenClock
 from models.sanitizer.gate import Gate
 from models.sanitizer.vocabulary import Vocabulary
 from storage.database import Database
+from storage.errors import DatabaseBehind
 from storage.layout import Layout
 from storage.seal import KeyRing
 from stream.field_settings import FieldSettings
 from stream.flow_settings import FlowSettings
 from stream.run import run_stream
 from stream.spool import SpoolSettings, SpoolWriter
+from stream.spool.segment import path_of
+from stream.stored_state import reread
 from stream.testing import line, message, seconds, tick
 
 NOW = 1_772_420_400
@@ -51,10 +55,11 @@ def layout(tmp_path: Path) -> Layout:
     return layout
 
 
-@pytest.fixture
-def database(layout: Layout) -> Iterator[Database]:
+@contextmanager
+def serving(layout: Layout, store: Layout) -> Iterator[Database]:
+    """The command center of `layout`, over the database of `store`."""
     clock = FrozenClock(datetime.fromtimestamp(NOW + 700, UTC))
-    database = Database.open(layout, RING, clock)
+    database = Database.open(store, RING, clock)
     directory = Directory(())
     center = CommandCenter(database, GATE, directory, CenterSettings(), clock)
     service = StoreService(center, database, directory, GATE, layout)
@@ -64,6 +69,12 @@ def database(layout: Layout) -> Iterator[Database]:
     finally:
         service.stop()
         database.close()
+
+
+@pytest.fixture
+def database(layout: Layout) -> Iterator[Database]:
+    with serving(layout, layout) as database:
+        yield database
 
 
 def stream(layout: Layout) -> None:
@@ -100,3 +111,35 @@ def test_lines_are_counted_once_and_a_failing_service_becomes_an_incident(
     stream(layout)
     assert counted(database) == expected
     assert len(database.read(lambda reader: reader.execute("SELECT id FROM incident"))) == 1
+
+
+def test_another_database_gets_all_that_the_spool_holds(layout: Layout, tmp_path: Path) -> None:
+    with serving(layout, layout) as database:
+        stream(layout)
+        expected = counted(database)
+    with serving(layout, Layout(tmp_path / "another").prepare()) as database:
+        stream(layout)
+        assert counted(database) == expected
+
+
+def test_another_database_is_refused_while_blocks_would_be_left_out(layout: Layout, tmp_path: Path) -> None:
+    with serving(layout, layout) as database:
+        stream(layout)
+        expected = counted(database)
+    clock = FrozenClock(datetime.fromtimestamp(NOW + 690, UTC))
+    with SpoolWriter.open(layout.spool, RING, SpoolSettings(), clock) as writer:
+        writer.append(message([line("api", "served bed 7", NOW + 690)], seconds(NOW + 690))).result()
+    oldest = path_of(layout.spool, 1)
+    oldest.rename(tmp_path / "let go of")
+    with serving(layout, Layout(tmp_path / "another").prepare()) as database:
+        for _ in range(2):
+            with pytest.raises(DatabaseBehind, match="mayday spool reread"):
+                stream(layout)
+        assert counted(database) == Counter()
+        reread(layout)
+        stream(layout)
+        assert counted(database) == Counter({("api", 9): 1})
+        (tmp_path / "let go of").rename(oldest)
+        reread(layout)
+        stream(layout)
+        assert counted(database) == expected + Counter({("api", 9): 1})
