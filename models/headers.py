@@ -23,6 +23,7 @@ from typing import Final
 _LOOKED_AT: Final = 2000
 _COLUMNS: Final = 12
 _NEARLY_ALL: Final = 0.95
+_HEAD, _BEGIN = 5, 0.5
 _MOST: Final = 0.9
 """Share of lines that name a process in the same way; programs without a number, kernels and the like differ."""
 _FEW: Final = 3
@@ -77,11 +78,16 @@ class Header:
 
 def find_header(lines: Sequence[str]) -> Header:
     """Return the header that nearly all of the first lines have."""
-    sample = [line for line in lines[:_LOOKED_AT] if line and not line.isspace()]
+    sample = [line for line in lines[:_LOOKED_AT] if line and not line[0].isspace()]
     if not sample:
         return Header()
     for separator in ("|", None):
         columns = [_cells(line, separator) for line in sample]
+        begins = [any(map(_ANCHOR.match, cells[:_HEAD])) for cells in columns]
+        if sum(begins) >= _BEGIN * len(
+            columns
+        ):  # what has no time or level at all goes on with the line before it
+            columns = [cells for cells, begin in zip(columns, begins, strict=True) if begin]
         count = _anchored(columns, gaps=separator is not None)
         if count:
             return _header(sample, columns, count, separator)

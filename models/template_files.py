@@ -16,7 +16,8 @@ from typing import Final, Protocol
 
 from models.headers import find_header
 from models.settings import TemplateSettings
-from models.templates import TemplateMiner
+from models.templates import MinedTemplate, TemplateMiner
+from models.tokens import ANY
 
 BATCH: Final = 1000
 
@@ -59,20 +60,20 @@ def mine_lines(
     service, key : a name and 32 bytes, part of the ids
     """
     texts, record_of, headers = (lines, range(len(lines)), 0) if content else _records(lines, trace)
-    miner = TemplateMiner(service, key, settings)
-    found, last = list[str](), dict[str, str]()
+    gone: dict[str, MinedTemplate] = {}  # what forgotten templates were, by each of their ids
+
+    def keep(mined: MinedTemplate, former: Sequence[str]) -> None:
+        gone.update(dict.fromkeys((*former, mined.template_id), mined))
+
+    miner = TemplateMiner(service, key, settings, on_forget=keep)
+    found = list[str]()
     for at in range(0, len(texts), BATCH):
         found += miner.learn_many(texts[at : at + BATCH])
-        last.update((mined.template_id, mined.template) for mined in miner.changed())
-    final = {template_id: miner.resolve(template_id) for template_id in dict.fromkeys(found)}
-    ids = [final[found[at]] for at in record_of]
-    templates = {}
-    for template_id in dict.fromkeys(ids):
-        mined = miner.mined(template_id)
-        templates[template_id] = (
-            last[template_id] if mined is None else mined.template
-        )  # None: forgotten since
-    return FileTemplates(ids, templates, headers)
+        miner.changed_ids()
+    unknown = MinedTemplate("", ANY, 0, 0, ())  # after more former ids of one template than are kept
+    final = {each: miner.mined(each) or gone.get(each, unknown) for each in dict.fromkeys(found)}
+    ids = [final[found[at]].template_id for at in record_of]
+    return FileTemplates(ids, {mined.template_id: mined.template for mined in final.values()}, headers)
 
 
 def _records(lines: Sequence[str], trace: Continues | None) -> tuple[list[str], list[int], int]:

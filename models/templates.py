@@ -31,7 +31,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 from operator import contains
@@ -99,6 +99,7 @@ class TemplateMiner:
     key : 32 secret bytes, purpose "template-id"
     settings : limits, Drain3's own parameters, and how much evidence makes a variable
     masker : shared by the miners of a process, so that what one learnt about a shape serves all
+    on_forget : told what a template was when it falls out, and its former ids
     """
 
     def __init__(
@@ -107,6 +108,7 @@ class TemplateMiner:
         key: bytes,
         settings: TemplateSettings | None = None,
         masker: Masker | None = None,
+        on_forget: Callable[[MinedTemplate, Sequence[str]], None] | None = None,
     ) -> None:
         self._settings = settings or TemplateSettings()
         self._masker = masker or Masker(self._settings.known_shapes)
@@ -119,6 +121,7 @@ class TemplateMiner:
         self._changed: dict[str, None] = {}  # in the order of first change
         self._counting: set[str] = set()  # template ids with fewer than ENOUGH distinct vectors
         self._lines = 0
+        self._on_forget = on_forget
 
     def __len__(self) -> int:
         return len(self._known)
@@ -167,11 +170,7 @@ class TemplateMiner:
     def mined(self, template_id: str) -> MinedTemplate | None:
         """Return one template as it is now, asked for by its own or a former id; None if it was forgotten."""
         number = self._by_id.get(template_id)
-        if number is None:
-            return None
-        row, known = self._rows.rows[number], self._known[number]
-        samples = tuple(text for _, text in known.samples)
-        return MinedTemplate(row.template_id, _shown(row, known), known.size, len(known.seen), samples)
+        return None if number is None else _as_mined(self._rows.rows[number], self._known[number])
 
     def templates(self) -> list[MinedTemplate]:
         """Return every template, the least recently seen first."""
@@ -321,7 +320,9 @@ class TemplateMiner:
 
     def _forgotten(self, row: Row) -> None:
         number = row.number
-        self._known.pop(number, None)
+        known = self._known.pop(number, None)
+        if known is not None and self._on_forget is not None:
+            self._on_forget(_as_mined(row, known), row.aliases)
         for template_id in (row.template_id, *row.aliases):
             if self._by_id.get(template_id) == number:
                 del self._by_id[template_id]
@@ -365,6 +366,11 @@ class TemplateMiner:
         for at in places:
             word = found.get(at)
             known.words[at] = word if known.words.get(at, word) == word else None
+
+
+def _as_mined(row: Row, known: _Known) -> MinedTemplate:
+    samples = tuple(text for _, text in known.samples)
+    return MinedTemplate(row.template_id, _shown(row, known), known.size, len(known.seen), samples)
 
 
 def _shown(row: Row, known: _Known) -> str:
