@@ -26,6 +26,7 @@ from stream.receivers.address import parse_address
 from stream.receivers.settings import LISTENERS
 
 LOW_DISK = 2 << 30  # bytes
+MOST_PLACES = 10  # of damage that are named
 EXACT = {"duckdb": "1.5.5", "duckdb-extension-httpfs": "1.5.5", "bytewax": "0.21.1"}
 
 
@@ -91,6 +92,35 @@ def check_store(at: Circumstances) -> Iterator[Finding]:
             State.LOOK,
             f"a new database took the place of one that was lost; what was left of it is in {place.name}",
             f"`mayday audit verify` tells more; when nobody needs it any more: rm -r {place}",
+        )
+
+
+def check_spool(at: Circumstances) -> Iterator[Finding]:
+    """Nothing of the spool was found damaged, and its segments are all there and as long as they were."""
+    from stream.spool import noted
+
+    if not at.layout.spool.exists():
+        return
+    damage = noted(at.layout.spool, (), ())
+    if not damage:
+        yield Finding(
+            "spool", State.GOOD, "no damage is known; `mayday spool info --verify` reads every block"
+        )
+    hours = at.config.spool.dedupe_hours
+    for place in damage[:MOST_PLACES]:
+        yield Finding(
+            "spool",
+            State.WRONG,
+            f"segment {place.segment}, byte {place.offset}, {place.length} bytes: {place.reason}",
+            "Look at the disk. Lost messages that nobody had counted are stored when their senders send them again. "
+            f"Named for {hours:g} h or a few more",
+        )
+    if len(damage) > MOST_PLACES:
+        yield Finding(
+            "spool",
+            State.WRONG,
+            f"{len(damage) - MOST_PLACES} more places are damaged",
+            "`mayday spool info`",
         )
 
 
@@ -274,7 +304,8 @@ def check_dumps(_at: Circumstances) -> Iterator[Finding]:
 
 
 CHECKS: tuple[Callable[[Circumstances], Iterator[Finding]], ...] = (
-    check_keys, check_store, check_processes, check_people, check_ports, check_slack, check_disk, check_clock, check_packages, check_dumps,
+    check_keys, check_store, check_spool,
+    check_processes, check_people, check_ports, check_slack, check_disk, check_clock, check_packages, check_dumps,
 )  # fmt: skip
 
 

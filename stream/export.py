@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,31 +12,42 @@ import msgpack
 
 from storage.seal import KeyRing
 from stream.decode import DecodeLimits, LogRecord, decode
-from stream.spool import Entry, Kind, SpoolReader
+from stream.spool import Damage, Entry, Kind, SpoolReader, noted
 
 _BLOCKS = 64
 
 
 def export_records(
-    spool: Path, ring: KeyRing, limits: DecodeLimits | None = None, *, until: int | None = None
+    spool: Path,
+    ring: KeyRing,
+    limits: DecodeLimits | None = None,
+    *,
+    until: int | None = None,
+    on_damage: Callable[[Damage], None] | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Yield every stored log record, oldest first; with `until`, those of the blocks before this number.
 
     Rows: `{agent, tag, chunk, received_at, ts: {sec, nsec}, metadata, group, record, flags}`. `bytes` become
     `{"$bytes": hex}`; bytes that were not UTF-8 are lone surrogates in text, which `json.dumps` escapes. Control
-    entries, other signals and what does not decode are no records.
+    entries, other signals and what does not decode are no records. At the end, `on_damage` is called with each place of
+    the spool that is damaged, met here or known already: its records are not among the rows.
     """
     with SpoolReader(spool, ring) as reader:
-        while blocks := reader.read(_BLOCKS):
-            for block in blocks:
-                if until is not None and block.seq >= until:
-                    return
-                for entry in block.entries:
-                    if entry.kind is Kind.CONTROL:
-                        continue
-                    decoded = decode(entry, limits) if limits is not None else decode(entry)
-                    for record in decoded.records:
-                        yield row(entry, record)
+        for entry in _entries(reader, until):
+            decoded = decode(entry, limits) if limits is not None else decode(entry)
+            for record in decoded.records:
+                yield row(entry, record)
+        if on_damage is not None:
+            for place in noted(spool, reader.damage, reader.lost):
+                on_damage(place)
+
+
+def _entries(reader: SpoolReader, until: int | None) -> Iterator[Entry]:
+    while blocks := reader.read(_BLOCKS):
+        for block in blocks:
+            if until is not None and block.seq >= until:
+                return
+            yield from (entry for entry in block.entries if entry.kind is not Kind.CONTROL)
 
 
 def row(entry: Entry, found: LogRecord) -> dict[str, Any]:

@@ -104,6 +104,7 @@ class SpoolPartition(StatefulSourcePartition[Block, ResumeState | None]):
         for damage in self._reader.damage[progress.damage :]:
             LOG.error("stream: segment %d, byte %d, %d bytes: %s", *damage)
         progress.damage = len(self._reader.damage)
+        self._reader.record_damage()
         progress.write("reading")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 from pydantic_core import to_jsonable_python
@@ -16,6 +16,9 @@ from rich.table import Table
 
 from bot.cli.common import MARKUP, ConfigOption, JsonOption, StateOption, console, setting, state_layout
 from models.errors import BadInput, MaydayError
+
+if TYPE_CHECKING:
+    from stream.spool import Damage
 
 app = typer.Typer(
     add_completion=False, rich_markup_mode=MARKUP, no_args_is_help=True, help="Look into the spool."
@@ -32,7 +35,7 @@ def info(
     config: ConfigOption = None,
     state: StateOption = None,
 ) -> None:
-    """Show segments, offsets, duplicates, damage and quarantine."""
+    """Show segments, offsets, duplicates, damage and quarantine; exit code 1 where damage is known."""
     from storage.seal import KeyRing
     from stream.spool import spool_info
 
@@ -52,10 +55,7 @@ def info(
         if verify and not seen.damage:
             out.print(f"Every frame was read: {seen.blocks:,} blocks, nothing is damaged.", soft_wrap=True)
         for each in seen.damage or ():
-            out.print(
-                f"Segment {each.segment}, byte {each.offset:,}: {each.length:,} bytes: {each.reason}.",
-                soft_wrap=True,
-            )
+            out.print(_sentence(each), soft_wrap=True)
     if seen.damage:
         raise typer.Exit(1)
 
@@ -72,7 +72,8 @@ def export(
     state: StateOption = None,
 ) -> None:
     """Print the stored records as JSON lines. They are raw: who exports which blocks is entered in the audit chain
-    before the first line, and a file is made with mode 0600."""
+    before the first line, and a file is made with mode 0600. Exit code 1, and a line on the standard error for each
+    place, where the spool is damaged and lines are missing."""
     import os
 
     from bot.exports import record_export
@@ -84,10 +85,16 @@ def export(
     known = setting(config, state)
     ring = KeyRing.load(known.layout, create=False)
     why = make_gate(known.config, known.layout, ring).text(reason, 500) if reason else None
+    damage: list[Damage] = []
     with _target(out) as file:
         note = record_export(known.config, known.layout, ring, system_clock, os.getuid(), why)
-        for row in export_records(known.layout.spool, ring, until=note.end_block):
+        for row in export_records(known.layout.spool, ring, until=note.end_block, on_damage=damage.append):
             file.write(json.dumps(row, ensure_ascii=True) + "\n")
+    for place in damage:
+        print(_sentence(place), file=sys.stderr)
+    if damage:
+        print("What stood there is not in this export.", file=sys.stderr)
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -113,6 +120,10 @@ def reread(config: ConfigOption = None, state: StateOption = None) -> None:
         f"The stream reads {found.blocks} blocks again, from block {found.first_seq} on, which was received at "
         f"{oldest:%Y-%m-%d %H:%M:%S} UTC. What the database has counted before, it does not count again."
     )
+
+
+def _sentence(place: Damage) -> str:
+    return f"Segment {place.segment}, byte {place.offset:,}: {place.length:,} bytes: {place.reason}."
 
 
 @contextmanager

@@ -48,14 +48,31 @@ def status(as_json: JsonOption = False, config: ConfigOption = None, state: Stat
         for name in PROCESSES:
             if trouble := found["processes"][name]["trouble"]:
                 console().print(f"{name}: {trouble}", soft_wrap=True)
+        if found["spool_damage"]:
+            console().print(damage_sentence(found["spool_damage"]), soft_wrap=True)
         console().print(
             f"open incidents: {found['open_incidents']}"
             if found["open_incidents"] is not None
             else "open incidents: unknown"
         )
         show_agents(console(), heard)
-    if not all(each["up"] and not each["trouble"] for each in found["processes"].values()):
+    well = all(each["up"] and not each["trouble"] for each in found["processes"].values())
+    if not well or found["spool_damage"]:
         raise typer.Exit(1)
+
+
+def damage_sentence(places: int) -> str:
+    """Say that the spool is damaged at so many places.
+
+    >>> damage_sentence(1)
+    'spool: DAMAGED at 1 place; `mayday spool info` names it'
+    """
+    which = (
+        "1 place; `mayday spool info` names it"
+        if places == 1
+        else f"{places} places; `mayday spool info` names them"
+    )
+    return f"spool: DAMAGED at {which}"
 
 
 def show_agents(out: Console, heard: Sequence[AgentRow]) -> None:
@@ -77,11 +94,13 @@ def show_agents(out: Console, heard: Sequence[AgentRow]) -> None:
 def gather(layout: Layout) -> dict[str, Any]:
     """Return what every process says of itself. A process that is down says nothing, and that is shown.
 
-    `trouble` is a sentence on what is wrong with a process that runs or should, None where nothing is.
+    `trouble` is a sentence on what is wrong with a process that runs or should, None where nothing is; `spool_damage` is
+    the number of damaged places of the spool that are known.
     """
     from bot.supervisor import running
     from bot.watched import read
     from storage.predecessor import missing
+    from stream.spool import read_damage
 
     pids, watched = running(layout), read(layout)
     processes: dict[str, Any] = {}
@@ -114,7 +133,8 @@ def gather(layout: Layout) -> dict[str, Any]:
             "pid": pids.get(name) or details.get("pid"),
             "details": {k: v for k, v in details.items() if k != "pid"},
         }
-    return {"processes": processes, "open_incidents": open_incidents}
+    damage = len(read_damage(layout.spool).damage)
+    return {"processes": processes, "open_incidents": open_incidents, "spool_damage": damage}
 
 
 def _alive(pid: object) -> bool:

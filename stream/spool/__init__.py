@@ -8,6 +8,7 @@ process, from any position. Formats: `entry`, `frame`, `segment`. What is publis
 from __future__ import annotations
 
 from stream.spool.consumed import mark_consumed, read_consumed
+from stream.spool.damage import Ledger, Lost, read_damage, record_damage
 from stream.spool.entry import Block, Bookmark, Damage, Entry, Kind, Position, Stored
 from stream.spool.errors import (
     PositionUnknown,
@@ -17,7 +18,7 @@ from stream.spool.errors import (
     SpoolLocked,
     SpoolReplaced,
 )
-from stream.spool.info import SpoolInfo, spool_info
+from stream.spool.info import SpoolInfo, noted, spool_info
 from stream.spool.quarantine import Quarantine, Quarantined, read_quarantine
 from stream.spool.reader import SpoolReader
 from stream.spool.room import NoRoom, Room
@@ -30,6 +31,8 @@ __all__ = [
     "Damage",
     "Entry",
     "Kind",
+    "Ledger",
+    "Lost",
     "NoRoom",
     "Position",
     "PositionUnknown",
@@ -47,7 +50,10 @@ __all__ = [
     "SpoolWriter",
     "Stored",
     "mark_consumed",
+    "noted",
     "read_consumed",
+    "read_damage",
     "read_quarantine",
+    "record_damage",
     "spool_info",
 ]

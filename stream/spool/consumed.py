@@ -24,10 +24,13 @@ def path_of(directory: Path) -> Path:
     return directory / "consumed"
 
 
-def make_room_for_consumed(directory: Path, files: FileOperations) -> None:
-    """Have the file take its place on the disk while there is some. Raises `OSError`."""
+def make_room_for_consumed(directory: Path, files: FileOperations, first_seq: int = 0) -> None:
+    """Have the file take its place on the disk while there is some. Raises `OSError`.
+
+    What is below `first_seq`, the oldest block that is there, nobody can tell any more when the file was lost.
+    """
     if not path_of(directory).exists():
-        mark_consumed(directory, Position(0, 0, 0), files)
+        mark_consumed(directory, Position(0, 0, first_seq), files)
 
 
 def mark_consumed(directory: Path, position: Position, files: FileOperations | None = None) -> None:
@@ -49,3 +52,11 @@ def read_consumed(directory: Path) -> Position | None:
     if fields is None or fields[0] != _MAGIC or fields[1] == 0:  # segments are numbered from 1
         return None
     return Position(*fields[1:])
+
+
+def consumed_below(directory: Path) -> int | None:
+    """Number of the first block that was not consumed, None where the record of it is missing or damaged."""
+    fields: tuple[Any, ...] | None = read_slot(path_of(directory), _FORM)
+    if fields is None or fields[0] != _MAGIC:
+        return None
+    return int(fields[3])

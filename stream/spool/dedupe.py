@@ -11,7 +11,8 @@ keys/checkpoint         JSON: up to which place all keys are synced, and how lon
 ```
 Keys are written and synced once per checkpoint, not once per block: what is missing after a crash is read
 again from the blocks past the checkpoint, which is why retention never removes a segment at or above it.
-Bytes of a key file beyond its checkpointed length are cut off first.
+Bytes of a key file beyond its checkpointed length are cut off first. Keys of lost blocks (`damage`) stay in the files and are
+forgotten in memory, at each opening anew.
 
 Memory: 24 bytes per key in closed buckets (sorted arrays, found by bisection), about 150 in the open one.
 """
@@ -25,13 +26,14 @@ import struct
 import zlib
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from storage.seal import KeyRing
+from stream.spool.damage import Lost
 from stream.spool.entry import Entry, Position, identity
 from stream.spool.files import FileOperations
 
@@ -81,6 +83,14 @@ class _Sorted:
     def __len__(self) -> int:
         return len(self._seqs)
 
+    def forget(self, lost: Sequence[Lost]) -> None:
+        """Take out the keys of blocks in `lost`."""
+        left = [at for at, seq in enumerate(self._seqs) if not _is_in(lost, seq)]
+        if len(left) < len(self):
+            self._high = array("Q", (self._high[at] for at in left))
+            self._low = array("Q", (self._low[at] for at in left))
+            self._seqs = array("Q", (self._seqs[at] for at in left))
+
     def get(self, key: bytes) -> int | None:
         high, low = struct.unpack(">QQ", key)
         at = bisect_left(self._high, high)
@@ -89,6 +99,23 @@ class _Sorted:
                 return self._seqs[at]
             at += 1
         return None
+
+
+def checkpointed_in(directory: Path) -> Position | None:
+    """Up to where all keys of the spool in `directory` are synced, None if nothing says so."""
+    checkpoint = _read_checkpoint(directory)
+    return Position(*checkpoint.position) if checkpoint is not None else None
+
+
+def _read_checkpoint(directory: Path) -> _Checkpoint | None:
+    try:
+        return _Checkpoint.model_validate_json((directory / "keys" / "checkpoint").read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return None
+
+
+def _is_in(lost: Sequence[Lost], seq: int) -> bool:
+    return any(first <= seq < end for first, end in lost)
 
 
 class DedupeIndex:
@@ -114,7 +141,7 @@ class DedupeIndex:
         """Load what was checkpointed; the caller then adds the keys of all blocks from `checkpointed` on."""
         index = cls(directory, files, dedupe_hours)
         index._directory.mkdir(mode=0o700, exist_ok=True)
-        checkpoint = index._read_checkpoint()
+        checkpoint = _read_checkpoint(directory)
         if checkpoint is not None:
             index.checkpointed = Position(*checkpoint.position)
         for bucket in index._buckets_on_disk():
@@ -154,6 +181,18 @@ class DedupeIndex:
                 records.append(checked + zlib.crc32(checked).to_bytes(4, "little"))
         if records:
             self._unsaved.setdefault(bucket, bytearray()).extend(b"".join(records))
+
+    def forget(self, lost: Sequence[Lost]) -> int:
+        """Forget the keys of the blocks in `lost`, so that what comes again is stored; return how many there were.
+
+        The files keep them: whoever opens them says again what is lost.
+        """
+        before = len(self)
+        if lost:
+            self._open = {key: seq for key, seq in self._open.items() if not _is_in(lost, seq)}
+            for bucket in self._sorted.values():
+                bucket.forget(lost)
+        return before - len(self)
 
     def expire(self, now_ns: int) -> None:
         """Forget every bucket that ended more than `dedupe_hours` before `now_ns`."""
@@ -200,12 +239,6 @@ class DedupeIndex:
     def _buckets_on_disk(self) -> list[int]:
         names = (entry.name for entry in self._directory.iterdir())
         return sorted(int(match[1]) for name in names if (match := _NAME.fullmatch(name)))
-
-    def _read_checkpoint(self) -> _Checkpoint | None:
-        try:
-            return _Checkpoint.model_validate_json((self._directory / "checkpoint").read_bytes())
-        except (FileNotFoundError, ValidationError):
-            return None
 
     def _load(self, bucket: int, checkpoint: _Checkpoint | None) -> dict[bytes, int]:
         """Take the records of one file. Without a checkpoint, all that check; else those that it covers."""

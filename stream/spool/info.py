@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,11 +13,13 @@ from models.metrics import condition, counter, gauge, moment
 from storage.seal import KeyRing
 from stream.spool import frame
 from stream.spool.committed import read_committed
-from stream.spool.consumed import read_consumed
+from stream.spool.consumed import consumed_below, read_consumed
+from stream.spool.damage import Lost, read_damage, record_damage
 from stream.spool.entry import Damage, Position
 from stream.spool.quarantine import count_quarantined
 from stream.spool.reader import SpoolReader
 from stream.spool.segment import FRAMES_AT, header_of, numbers, path_of
+from stream.spool.survey import survey
 
 
 class SpoolInfo(BaseModel):
@@ -64,7 +68,7 @@ class SpoolInfo(BaseModel):
         description="Messages kept aside because they did not decode, by reason (needs the key).",
     )
     damage: Annotated[tuple[Damage, ...] | None, gauge("places")] = Field(
-        default=None, description="Damaged places that were found; null when nobody has looked."
+        default=None, description="Damaged places that were found; null when nobody has looked or found any."
     )
 
 
@@ -80,12 +84,9 @@ def spool_info(directory: Path, ring: KeyRing | None = None, *, verify: bool = F
     position = committed.position if committed is not None else None
     next_seq = position.seq if position is not None else 0
     first_seq = min(headers[0].first_seq, next_seq) if headers else next_seq
-    damage: tuple[Damage, ...] | None = None
+    damage: tuple[Damage, ...] | None = read_damage(directory).damage or None
     if verify and ring is not None:
-        with SpoolReader(directory, ring) as reader:
-            while reader.read(64):
-                pass
-            damage = tuple(reader.damage)
+        damage = find_damage(directory, ring)
     return SpoolInfo(
         segments=len(present),
         bytes=sum(_size(directory, number) for number in present),
@@ -101,6 +102,35 @@ def spool_info(directory: Path, ring: KeyRing | None = None, *, verify: bool = F
         quarantined=count_quarantined(directory, ring) if ring is not None else None,
         damage=damage,
     )
+
+
+def oldest_seq(directory: Path) -> int:
+    """Number of the first block of the oldest segment whose header can be read, 0 without any."""
+    headers = (header_of(directory, number) for number in numbers(directory))
+    return next((header.first_seq for header in headers if header is not None), 0)
+
+
+def find_damage(directory: Path, ring: KeyRing) -> tuple[Damage, ...]:
+    """Read every block, write down what is damaged and return all that is known to be. Raises `OSError`."""
+    with SpoolReader(directory, ring) as reader:
+        while reader.read(64):
+            pass
+        return noted(directory, reader.damage, reader.lost)
+
+
+def noted(directory: Path, damage: Sequence[Damage], lost: Sequence[Lost]) -> tuple[Damage, ...]:
+    """Write down what a reader met, and return it with what is known besides.
+
+    Headers and sizes are looked at too: a reader that begins with the oldest segment cannot miss one before it.
+    """
+    known = read_damage(directory).damage
+    committed = read_committed(directory)
+    if committed is not None:
+        seen = survey(directory, committed.position, lambda: consumed_below(directory))
+        damage, lost = (*damage, *seen.damage), (*lost, *seen.lost)
+    with contextlib.suppress(PermissionError):  # who may only read is told all the same
+        record_damage(directory, damage, lost)
+    return tuple(dict.fromkeys((*damage, *known)))
 
 
 def _size(directory: Path, number: int) -> int:

@@ -1,6 +1,6 @@
 """Reading the spool from any position, in any process, beside the writer.
 
-Readers never pass the synced length, hold no lock and change nothing. In a closed segment they stop where the
+Readers never pass the synced length, hold no lock and change no segment. In a closed segment they stop where the
 next segment's header says that it validly ended, so the half-written tail of a failed sync is never seen.
 Damaged bytes are put into `damage` and skipped up to the next frame marker; block numbers go on behind them.
 
@@ -11,24 +11,47 @@ sealed under another master key, and with `SpoolReplaced` when its files change 
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
-from models.sanitizer.safe_text import phrase
 from storage.seal import KeyRing
 from stream.spool.committed import Committed, read_committed
+from stream.spool.damage import Lost, record_damage
+from stream.spool.disk import name_of
 from stream.spool.entry import Block, Bookmark, Damage, Position, unpack_entries
 from stream.spool.errors import PositionUnknown, SpoolReplaced
 from stream.spool.files import FileOperations
-from stream.spool.segment import FRAMES_AT, Found, Segment, SegmentHeader, header_of, numbers, path_of
+from stream.spool.reasons import (
+    BLOCK_TWICE,
+    BLOCKS_MISSING,
+    COPY_ALTERED,
+    HEADER_ALTERED,
+    OTHER_SEGMENT,
+    OTHER_SPOOL,
+    SEGMENT_REMOVED,
+    SEGMENTS_MISSING,
+)
+from stream.spool.segment import (
+    FRAMES_AT,
+    Found,
+    Segment,
+    SegmentHeader,
+    header_of,
+    headers_in,
+    numbers,
+    path_of,
+)
 from stream.spool.settings import MIB
 from stream.spool.taking_up import take_up
+
+LOG = logging.getLogger(__name__)
 
 
 class SpoolReader:
     """Blocks in order from `at` on (None: from the oldest that is kept). Not to be shared between threads.
 
     `position` is where the next `read` goes on; `bookmark` is what to keep and hand to another reader later; `damage`
-    grows.
+    and `lost`, the numbers of blocks that were not there, grow.
     """
 
     def __init__(self, directory: Path, ring: KeyRing, at: Position | Bookmark | None = None) -> None:
@@ -36,6 +59,9 @@ class SpoolReader:
         self._mark = at if isinstance(at, Bookmark) else None
         self.position: Position | None = at.position if isinstance(at, Bookmark) else at
         self.damage: list[Damage] = []
+        self.lost: list[Lost] = []
+        self._recorded = (0, 0)
+        self._explained = 0  # damage that stood in the list when the last block was read
         self._segment: Segment | None = None
         self._end: int | None = None  # where the open segment validly ends, once a later one says so
         self._stop_seq: int | None = None  # first block of the next segment: none of ours has this number
@@ -76,6 +102,20 @@ class SpoolReader:
                 size += len(found.plain)
             self.position = position
         return blocks
+
+    def record_damage(self) -> None:
+        """Write down what was met since the last call, for the writer and for people.
+
+        A disk that refuses is asked again at the next call.
+        """
+        seen = (len(self.damage), len(self.lost))
+        if seen == self._recorded:
+            return
+        try:
+            record_damage(self._directory, self.damage, self.lost)
+            self._recorded = seen
+        except OSError as error:
+            LOG.error("spool: what is damaged could not be written down (%s)", name_of(error))
 
     def close(self) -> None:
         """Give the descriptor back; the position stays usable."""
@@ -118,10 +158,7 @@ class SpoolReader:
         """Return where to go on from a bookmark, noting it when that is another place."""
         found = take_up(self._directory, mark, committed)
         if not found.as_marked:
-            reason = phrase(
-                "the place that was read to is not in this spool; it is read from where it may be new"
-            )
-            self.damage.append(Damage(mark.position.segment, mark.position.offset, 0, reason))
+            self.damage.append(Damage(mark.position.segment, mark.position.offset, 0, OTHER_SPOOL))
         self.position, self._checked = found.position, True
         return found.position
 
@@ -151,8 +188,10 @@ class SpoolReader:
             self._segment = Segment.open(path_of(self._directory, number), self._ring)
         except FileNotFoundError:
             return False
+        if self._segment is not None and self._segment.header.number != number:
+            self.close()
         if self._segment is not None and self._segment.copies < 2:
-            self.damage.append(Damage(number, 0, 0, phrase("one copy of the segment's header was altered")))
+            self.damage.append(Damage(number, 0, 0, COPY_ALTERED))
         return self._segment is not None
 
     def _next(self, position: Position, committed: Committed) -> Found | Damage | None:
@@ -184,20 +223,31 @@ class SpoolReader:
         after = Position(position.segment, found.end, header.seq + 1)
         if header.seq < position.seq:
             length = found.end - position.offset
-            self.damage.append(
-                Damage(position.segment, position.offset, length, phrase("a block stands here a second time"))
-            )
+            self.damage.append(Damage(position.segment, position.offset, length, BLOCK_TWICE))
             return after._replace(seq=position.seq)
+        self._lose(position, header.seq)
         assert self._segment is not None
         entries, series = unpack_entries(found.plain), self._segment.header.series
         blocks.append(Block(header.seq, header.received_ns, entries, after, series))
         return after
 
+    def _lose(self, position: Position, seq: int) -> None:
+        """Note that the blocks from `position` up to number `seq`, which stands there or comes next, were not found."""
+        if seq > position.seq:
+            self.lost.append(Lost(position.seq, seq))
+            if len(self.damage) == self._explained:
+                self.damage.append(Damage(position.segment, position.offset, 0, BLOCKS_MISSING))
+        self._explained = len(self.damage)
+
+    def _at_end(self, position: Position, committed: Committed) -> Position:
+        self._lose(position, committed.position.seq)
+        return committed.position
+
     def _after_segment(self, position: Position, committed: Committed) -> Position:
         """Return the beginning of the next segment that is there."""
         number = next((n for n in numbers(self._directory) if n > position.segment), None)
         if number is None or number > committed.position.segment:
-            return committed.position
+            return self._at_end(position, committed)
         header = header_of(self._directory, number)
         if header is not None and position.seq > header.first_seq:
             raise PositionUnknown(
@@ -205,20 +255,21 @@ class SpoolReader:
                 hint=PositionUnknown.remedy,
             )
         if header is not None and header.previous != position.segment:
-            self.damage.append(Damage(position.segment + 1, 0, 0, phrase("segments are missing")))
+            self.damage.append(Damage(position.segment + 1, 0, 0, SEGMENTS_MISSING))
         return Position(number, FRAMES_AT, position.seq)
 
     def _after_lost_segment(self, position: Position, committed: Committed) -> Position:
         """Report a segment that is gone or unreadable and return the place behind it."""
         path = path_of(self._directory, position.segment)
         if path.exists():
-            length, reason = path.stat().st_size, phrase("both copies of the segment's header were altered")
+            length = path.stat().st_size
+            reason = OTHER_SEGMENT if headers_in(path) else HEADER_ALTERED
         else:
-            length, reason = 0, phrase("the segment was removed")
+            length, reason = 0, SEGMENT_REMOVED
         self.damage.append(Damage(position.segment, position.offset, length, reason))
         number = next((n for n in numbers(self._directory) if n > position.segment), None)
         if number is None or number > committed.position.segment:
-            self.position = committed.position
+            self.position = self._at_end(position, committed)
         else:
             self.position = Position(number, FRAMES_AT, position.seq)
         return self.position

@@ -23,11 +23,11 @@ from typing import Final, NamedTuple
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from models.sanitizer.safe_text import phrase
 from storage.seal import WRAPPED_BYTES, KeyRing, SealBroken, WrongKey, new_data_key
 from stream.spool import frame
 from stream.spool.entry import Damage
 from stream.spool.files import FileOperations
+from stream.spool.reasons import BETWEEN_ALTERED, BLOCK_ALTERED, CUT_SHORT, NOTHING_FURTHER
 
 MAGIC: Final = b"MAYDAY\x00\x01"
 _COPY_BYTES: Final = 4096
@@ -94,9 +94,10 @@ def headers_in(path: Path) -> list[SegmentHeader]:
 
 
 def header_of(directory: Path, number: int) -> SegmentHeader | None:
-    """The header of segment `number`, None if the file is gone or no copy is whole."""
+    """The header of segment `number`, None if the file is gone, is another segment, or no copy is whole."""
     with contextlib.suppress(FileNotFoundError):
-        return next(iter(headers_in(path_of(directory, number))), None)
+        headers = headers_in(path_of(directory, number))
+        return next((header for header in headers if header.number == number), None)
     return None
 
 
@@ -184,9 +185,7 @@ class Segment:
         box = os.pread(self.descriptor, header.length, offset + frame.HEADER_BYTES)
         plain = frame.open_box(self._cipher, self._context, header, box)
         if plain is None:
-            return Damage(
-                self.header.number, offset, header.frame_bytes, phrase("the content of a block was altered")
-            )
+            return Damage(self.header.number, offset, header.frame_bytes, BLOCK_ALTERED)
         return Found(header, plain, offset + header.frame_bytes)
 
     def walk(self, offset: int, end: int) -> Iterator[Found | Damage]:
@@ -216,14 +215,12 @@ class Segment:
             found = window.find(frame.MARKER)
             while found >= 0:
                 if self._header_at(at + found, end) is not None:
-                    return Damage(
-                        number, offset, at + found - offset, phrase("bytes between two blocks were altered")
-                    )
+                    return Damage(number, offset, at + found - offset, BETWEEN_ALTERED)
                 found = window.find(frame.MARKER, found + 1)
             at += _STRIDE
-        reason = phrase("the segment is cut short")
+        reason = CUT_SHORT
         if size >= end:
-            reason = phrase("no further block in the segment is readable")
+            reason = NOTHING_FURTHER
         return Damage(number, offset, end - offset, reason)
 
 

@@ -29,12 +29,13 @@ from typing import Final
 from models.clock import Clock
 from storage.seal import KeyRing
 from stream.spool.consumed import make_room_for_consumed
-from stream.spool.dedupe import DedupeIndex, KeyMaker
+from stream.spool.damage_watch import DamageWatch
+from stream.spool.dedupe import DedupeIndex, KeyMaker, checkpointed_in
 from stream.spool.disk import FULL, lock_directory, name_of, refused
-from stream.spool.entry import Damage, Entry, Stored, pack_block, pack_entry
+from stream.spool.entry import Entry, Stored, pack_block, pack_entry
 from stream.spool.errors import SpoolClosed, SpoolError, SpoolFull, SpoolReplaced
 from stream.spool.files import FileOperations
-from stream.spool.info import SpoolInfo, spool_info
+from stream.spool.info import SpoolInfo, oldest_seq, spool_info
 from stream.spool.limits import apply_limits
 from stream.spool.log import SegmentLog
 from stream.spool.moment import nanoseconds
@@ -65,6 +66,8 @@ class SpoolWriter:
         log: SegmentLog,
         keys: DedupeIndex,
         key_of: KeyMaker,
+        watch: DamageWatch,
+        guard: threading.Condition,
         settings: SpoolSettings,
         clock: Clock,
         files: FileOperations,
@@ -73,11 +76,11 @@ class SpoolWriter:
         self.room = Room()
         self._directory, self._settings, self._clock, self._files = directory, settings, clock, files
         self._log, self._keys, self._key_of = log, keys, key_of
-        self._damage: tuple[Damage, ...] = ()
+        self._watch = watch
         self._lock_descriptor = -1
         self._checkpoint_at = 0.0
 
-        self._guard = threading.Condition()  # over everything below, and over the keys
+        self._guard = guard  # over everything below, and over the keys
         self._queue: deque[_Waiting] = deque()
         self._queued_bytes = 0
         self._under_way: dict[bytes, _Waiting] = {}
@@ -108,27 +111,33 @@ class SpoolWriter:
                 directory.mkdir(parents=True, exist_ok=True, mode=0o700)
                 lock = lock_directory(directory, files)
                 undo.callback(os.close, lock)
-                recovered = recover(directory, ring, files)
+                recovered = recover(directory, ring, files, checkpointed_in(directory))
                 keys = DedupeIndex.open(directory, files, settings.dedupe_hours)
+                guard = threading.Condition()
+                watch = DamageWatch(directory, keys, settings.dedupe_hours, guard)
+                watch.found(recovered.damage, recovered.lost)
+                watch.look()  # before keys are added: what was lost and came again is known by its new block
                 log = SegmentLog(directory, ring, settings, files, recovered)
                 undo.callback(log.close)
                 now = max(recovered.received_ns, nanoseconds(clock()))
                 # Before the first byte is written: on a full disk, this is what makes room for it.
                 apply_limits(directory, log, keys.checkpointed, now, settings, files)
                 log.begin(now, recovered.duplicates)
-                make_room_for_consumed(directory, files)
+                make_room_for_consumed(directory, files, oldest_seq(directory))
                 key_of = KeyMaker(ring)
-                damage = restore_keys(directory, ring, keys, key_of)
+                watch.found(*restore_keys(directory, ring, keys, key_of))
+                watch.look()
                 keys.checkpoint(log.position)
                 keys.expire(log.received_ns)
             except OSError as error:
                 raise refused("The spool cannot be opened", error) from None
-            writer = cls(directory, log, keys, key_of, settings, clock, files, recovered.duplicates)
+            writer = cls(
+                directory, log, keys, key_of, watch, guard, settings, clock, files, recovered.duplicates
+            )
             writer._lock_descriptor = lock
-            writer._damage = tuple(dict.fromkeys((*recovered.damage, *damage)))
             writer._look_at_room()
             undo.pop_all()
-        _report(recovered, writer._damage, keys.damaged)
+        _report(recovered, keys.damaged)
         writer._thread.start()
         return writer
 
@@ -179,7 +188,12 @@ class SpoolWriter:
         with self._guard:
             keys, duplicates = len(self._keys), self._duplicates
         reason = self.room.reason
-        known = {"keys": keys, "duplicates": duplicates, "has_room": reason is None, "damage": self._damage}
+        known = {
+            "keys": keys,
+            "duplicates": duplicates,
+            "has_room": reason is None,
+            "damage": self._watch.damage,
+        }
         return spool_info(self._directory).model_copy(update={**known, "no_room": reason and reason.value})
 
     def close(self) -> None:
@@ -347,6 +361,7 @@ class SpoolWriter:
 
     def _look_after(self) -> None:
         self._log.check_place()
+        self._watch.look()
         try:
             if self._log.is_open:
                 self._checkpoint_keys()
@@ -367,6 +382,7 @@ class SpoolWriter:
         self._keys.checkpoint(position)
         with self._guard:
             self._keys.expire(self._log.received_ns)
+        self._watch.expire(self._log.received_ns, self._files)
 
     def _apply_retention(self) -> None:
         now = max(self._log.received_ns, nanoseconds(self._clock()))
@@ -398,14 +414,12 @@ class SpoolWriter:
         return NoRoom.BUSY if self._queued_bytes > limit else None
 
 
-def _report(recovered: Recovered, damage: tuple[Damage, ...], damaged_keys: int) -> None:
+def _report(recovered: Recovered, damaged_keys: int) -> None:
     if recovered.resumed_blocks or recovered.cut:
         LOG.warning(
             "spool: the last writer did not close; %d blocks confirmed, a tail of %d bytes left behind",
             recovered.resumed_blocks,
             recovered.cut,
         )
-    for place in damage:
-        LOG.error("spool: segment %d, byte %d, %d bytes: %s", *place)
     if damaged_keys:
         LOG.error("spool: %d keys were altered on disk; their messages may be stored twice", damaged_keys)

@@ -1,4 +1,4 @@
-"""mayday spool info --verify reads every frame and says what is damaged."""
+"""mayday spool info --verify reads every frame and says what is damaged; from then on export, status and doctor say it too."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from bot.cli.main import run
+from bot.cli.status import gather
+from bot.config import Config
+from bot.doctor import Circumstances, State, check_spool
 from models.clock import FrozenClock
 from storage.layout import Layout
 from storage.seal import KeyRing
@@ -71,3 +74,50 @@ def test_without_verify_nobody_has_looked(layout: Layout, capsys: pytest.Capture
     damage(layout)
     assert info(layout, "--json") == 0
     assert json.loads(capsys.readouterr().out)["damage"] is None
+
+
+def test_an_export_of_a_damaged_spool_prints_the_rest_names_each_place_and_fails(
+    layout: Layout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["spool", "export", "--state", str(layout.root)]) == 0
+    assert capsys.readouterr().err == ""
+    damage(layout)
+    assert run(["spool", "export", "--state", str(layout.root)]) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 2
+    assert said[0].startswith("Segment 1, byte ")
+    assert said[1] == "What stood there is not in this export."
+
+
+def test_a_segment_that_was_lost_before_the_receiver_started_again_is_missed_by_every_later_export(
+    layout: Layout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path_of(layout.spool, numbers(layout.spool)[-1]).unlink()
+    ring = KeyRing.load(layout, create=False)
+    with SpoolWriter.open(layout.spool, ring, SpoolSettings(min_free_bytes=0), FrozenClock(START)):
+        pass
+    assert run(["spool", "export", "--state", str(layout.root)]) == 1
+    assert "segments are missing" in capsys.readouterr().err
+
+
+def test_status_and_doctor_are_red_once_damage_is_known(
+    layout: Layout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at = Circumstances(Config(), layout, FrozenClock(START), {})
+    assert [finding.state for finding in check_spool(at)] == [State.GOOD]
+    assert gather(layout)["spool_damage"] == 0
+    damage(layout)
+    assert info(layout, "--verify") == 1
+    assert info(layout) == 1
+    (finding,) = check_spool(at)
+    assert finding.state is State.WRONG
+    assert "segment 1, byte " in finding.sentence
+    capsys.readouterr()
+    assert run(["status", "--state", str(layout.root)]) == 1
+    assert "spool: DAMAGED at 1 place" in capsys.readouterr().out
+
+
+def test_the_doctor_sees_a_missing_segment_by_itself(layout: Layout) -> None:
+    path_of(layout.spool, numbers(layout.spool)[0]).unlink()
+    at = Circumstances(Config(), layout, FrozenClock(START), {})
+    assert State.WRONG in [finding.state for finding in check_spool(at)]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from models.clock import FrozenClock
 from storage.seal import KeyRing
-from stream.spool import Position, SpoolReader, SpoolWriter
+from stream.spool import Position, SpoolReader, SpoolWriter, mark_consumed
 from stream.spool.dedupe import BUCKET_NS, HOUR_NS, DedupeIndex
 from stream.spool.files import FileOperations
 from stream.spool.segment import numbers, path_of
@@ -57,6 +57,9 @@ def test_a_resend_after_a_restart_is_recognised_with_its_block(directory: Path, 
 def test_a_resend_is_recognised_when_its_segment_is_gone(directory: Path, clock: FrozenClock) -> None:
     with open_writer(directory, clock) as writer:
         store(writer, range(20))
+        committed = writer.info().committed
+    assert committed is not None
+    mark_consumed(directory, committed)
     for number in numbers(directory):
         path_of(directory, number).unlink()
     with open_writer(directory, clock) as writer:
