@@ -293,6 +293,30 @@ def check_packages(at: Circumstances) -> Iterator[Finding]:
     yield Finding("packages", State.GOOD, f"DuckDB {version('duckdb')}, SQLite {sqlite3.sqlite_version}")
 
 
+def check_files(at: Circumstances) -> Iterator[Finding]:
+    """As many connections as are configured may be open; the receiver takes the limit that it may give itself."""
+    from bot.supervisor import running
+    from stream.receivers.places import KEPT_BACK, most_connections
+
+    pid = running(at.layout).get("receive", os.getpid())
+    try:
+        _, limit = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    except (ProcessLookupError, PermissionError):
+        _, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = at.config.receive.max_connections
+    most = most_connections(wanted, limit)
+    if most < wanted:
+        yield Finding(
+            "open files",
+            State.LOOK,
+            f"{most} connections can be open at once, not the {wanted} of receive.max_connections: the hard limit of open "
+            f"files is {limit}",
+            f"Raise it to {wanted + KEPT_BACK} (`ulimit -Hn`, LimitNOFILE of the service), or lower receive.max_connections",
+        )
+    else:
+        yield Finding("open files", State.GOOD, f"{wanted} connections can be open at once")
+
+
 def check_dumps(_at: Circumstances) -> Iterator[Finding]:
     """A crash writes no memory to disk: processes forbid it themselves, and can."""
     soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
@@ -305,7 +329,7 @@ def check_dumps(_at: Circumstances) -> Iterator[Finding]:
 
 CHECKS: tuple[Callable[[Circumstances], Iterator[Finding]], ...] = (
     check_keys, check_store, check_spool,
-    check_processes, check_people, check_ports, check_slack, check_disk, check_clock, check_packages, check_dumps,
+    check_processes, check_people, check_ports, check_slack, check_disk, check_clock, check_packages, check_files, check_dumps,
 )  # fmt: skip
 
 

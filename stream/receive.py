@@ -27,6 +27,7 @@ from stream.receivers.forward import ForwardReceiver
 from stream.receivers.handshake import Credentials
 from stream.receivers.http import HttpReceiver, Token
 from stream.receivers.intake import Intake
+from stream.receivers.places import most_connections, raise_limit
 from stream.receivers.receiver import Receiver
 from stream.receivers.secrets import read_secret
 from stream.receivers.settings import LISTENERS, ReceiveSettings
@@ -80,7 +81,7 @@ def run_receiver(
                     found.append(HttpReceiver(name, address, intake, settings, tokens, tls))
             return found
 
-        process = _Process(settings, layout, ring, clock, writer, announce)
+        process = _Process(settings, layout, ring, clock, writer, announce, _connections(settings))
         asyncio.run(process.run(build, stop))
 
 
@@ -123,6 +124,20 @@ def _credentials(settings: ReceiveSettings, environ: Mapping[str, str]) -> Crede
     )
 
 
+def _connections(settings: ReceiveSettings) -> int:
+    """Return how many connections may be open at once, and say so where they are fewer than configured."""
+    limit = raise_limit()
+    most = most_connections(settings.max_connections, limit)
+    if most < settings.max_connections:
+        LOG.warning(
+            "receive: at most %d connections at once, not the %d of receive.max_connections: the limit of open files is %d",
+            most,
+            settings.max_connections,
+            limit,
+        )
+    return most
+
+
 class _Process:
     """What runs on the event loop of one receiver process."""
 
@@ -134,7 +149,9 @@ class _Process:
         clock: Clock,
         writer: SpoolWriter,
         announce: Callable[[str], None],
+        connections: int,
     ) -> None:
+        self._connections = connections
         self._settings, self._layout, self._ring, self._clock = settings, layout, ring, clock
         self._writer, self._announce = writer, announce
         self._started_at: datetime = clock()
@@ -149,7 +166,9 @@ class _Process:
             with contextlib.suppress(RuntimeError):  # the loop ended by itself
                 loop.call_soon_threadsafe(stopping.set)
 
-        intake = Intake(self._writer, self._ring, self._clock, self._settings.max_in_flight_bytes)
+        intake = Intake(
+            self._writer, self._ring, self._clock, self._settings.max_in_flight_bytes, self._connections
+        )
         self._receivers = build(intake)
         try:
             for receiver in self._receivers:

@@ -19,6 +19,7 @@ from storage.seal import KeyRing
 from stream.receivers.budget import Budget
 from stream.receivers.metrics import Metrics
 from stream.receivers.names import Alias
+from stream.receivers.places import Places
 from stream.spool import Entry, SpoolClosed, SpoolFull, SpoolReplaced, SpoolWriter, Stored
 from stream.spool.moment import nanoseconds
 
@@ -46,9 +47,12 @@ Answer = Callable[[Stored | None], None]
 class Intake:
     """One per process. `submit` is the only way into the spool from the network."""
 
-    def __init__(self, writer: SpoolWriter, ring: KeyRing, clock: Clock, in_flight_bytes: int) -> None:
+    def __init__(
+        self, writer: SpoolWriter, ring: KeyRing, clock: Clock, in_flight_bytes: int, connections: int
+    ) -> None:
         self.metrics = Metrics()
         self.budget = Budget(in_flight_bytes)
+        self.places = Places(connections)
         self.alias = Alias(ring)
         self.stopping = False
         self._writer, self._clock = writer, clock

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from models.sanitizer.safe_text import SafeText, phrase
 from stream.receivers.intake import Intake
+from stream.receivers.places import Place
 from stream.receivers.settings import ReceiveSettings
 from stream.receivers.tls import common_name
 
@@ -35,6 +36,7 @@ class Link(asyncio.BufferedProtocol, ABC):
         self._limit: tuple[float, str] | None = None
         self._unread: asyncio.TimerHandle | None = None  # runs while our answers are not read
         self._finished = False
+        self.place: Place | None = None  # given back when the connection is over
         self.certificate: str | None = None
         self.address = ""
         self.peer = ""
@@ -76,9 +78,6 @@ class Link(asyncio.BufferedProtocol, ABC):
         if self._intake.stopping:  # it was on its way in when the receiver stopped
             transport.close()
             return
-        if len(self._links) >= self._settings.max_connections:
-            self.refuse("too_many_connections", phrase("more connections than receive.max_connections"))
-            return
         self._links.add(self)
         metrics.open_connections += 1
         self._intake.budget.add(self)
@@ -88,6 +87,8 @@ class Link(asyncio.BufferedProtocol, ABC):
         self._stop_timer()
         self._stop_waiting()
         self._transport = None
+        if self.place is not None:
+            self.place.give_back()
         if self in self._links:
             self._links.discard(self)
             self._intake.metrics.open_connections -= 1

@@ -17,6 +17,7 @@ from stream.receivers.address import Address
 from stream.receivers.errors import ReceiverAddress
 from stream.receivers.intake import Intake
 from stream.receivers.link import SCRATCH_BYTES, Link
+from stream.receivers.places import Place
 from stream.spool.disk import name_of
 
 _REASONS = {
@@ -136,7 +137,7 @@ class LinkServer:
         loop = asyncio.get_running_loop()
         for _ in range(_AT_ONCE):
             try:
-                connection, _ = self._listening.accept()
+                connection, peer = self._listening.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:
@@ -146,22 +147,44 @@ class LinkServer:
                 sentence = phrase("{}: no connection can be accepted now ({})", self._said, name_of(error))
                 self._intake.trouble("accept", sentence)
                 return
-            task = loop.create_task(self._open(connection))
+            place = self._intake.places.take()
+            if place is None:
+                self._turn_away(connection, str(peer[0]))
+                continue
+            task = loop.create_task(self._open(connection, place))
             self._opening.add(task)
             task.add_done_callback(self._opening.discard)
 
-    async def _open(self, connection: socket.socket) -> None:
+    def _turn_away(self, connection: socket.socket, address: str) -> None:
+        connection.close()
+        self._intake.metrics.refused["too_many_connections"] += 1
+        client = self._intake.alias(address)
+        sentence = phrase(
+            "{}: closed a connection from {}: {} are open already",
+            self._said,
+            client,
+            self._intake.places.most,
+        )
+        self._intake.trouble("too_many_connections", sentence)
+
+    async def _open(self, connection: socket.socket, place: Place) -> None:
+        link = self._make(self._links, self._scratch)
+        link.place = place
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: self._make(self._links, self._scratch),
+                lambda: link,
                 connection,
                 ssl=self._tls,
                 ssl_handshake_timeout=self._handshake_seconds if self._tls is not None else None,
             )
         except OSError as error:  # ssl.SSLError, a time-out, a connection that went away: all are of its kind
             connection.close()
+            place.give_back()
             if self._tls is not None:
                 self._intake.metrics.failed_handshakes += 1
                 self._intake.metrics.refused["tls"] += 1
                 why = phrase("it took too long") if isinstance(error, TimeoutError) else _NO_TLS
                 self._intake.trouble("tls", phrase("{}: a TLS handshake failed: {}", self._said, why))
+        except BaseException:  # the receiver closes in the middle of a handshake
+            place.give_back()
+            raise

@@ -107,7 +107,11 @@ class ReceiveSettings(_Settings):
         description="Bytes received and not yet durable, over all connections; above, reading pauses",
     )
     max_connections: int = Field(
-        default=4096, ge=1, le=100_000, description="Connections at once; more are closed at once"
+        default=4096,
+        ge=1,
+        le=100_000,
+        description="Connections at once over all listeners; more are closed at once. Fewer where the limit of open files "
+        "(`ulimit -Hn`, less 64) is lower",
     )
     handshake_seconds: float = Field(
         default=10, gt=0, le=600, description="Time for a TLS or key handshake, or an HTTP head"
