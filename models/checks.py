@@ -13,7 +13,7 @@ import pickle
 import random
 from collections.abc import Callable, Iterator, Sequence
 
-from models.detectors.base import Detector, Features
+from models.detectors.base import Detector, ExplainingDetector, Features
 from models.errors import MaydayError
 
 Check = Callable[[Callable[[], Detector], Sequence[Features]], None]
@@ -57,6 +57,7 @@ def yield_checks() -> Iterator[Check]:
     yield pickling_keeps_the_state
     yield a_clone_knows_nothing_and_has_the_parameters
     yield memory_is_bounded
+    yield a_flag_comes_with_its_reasons
     yield there_is_no_clock_no_randomness_and_no_io
 
 
@@ -123,6 +124,20 @@ def memory_is_bounded(make: Callable[[], Detector], observations: Sequence[Featu
     size = len(pickle.dumps(detector))
     if size > _STATE_BYTES or size > 1.5 * once + 1024:
         raise BrokenPromise(f"the state of {detector} grew from {once} to {size} bytes")
+
+
+def a_flag_comes_with_its_reasons(make: Callable[[], Detector], observations: Sequence[Features]) -> None:
+    """A detector that explains gives reasons that make its score, and names events in each of them."""
+    detector = make()
+    if not isinstance(detector, ExplainingDetector):
+        return
+    for x in observations[:2000]:
+        reasons = detector.reasons(x)
+        if detector.score_one(x) != max((reason.score for reason in reasons), default=0.0):
+            raise BrokenPromise(f"the reasons of {detector} do not make its score")
+        if not all(reason.kind and reason.events and 0 <= reason.score <= 1 for reason in reasons):
+            raise BrokenPromise(f"{detector} gives a reason without events")
+        detector.learn_one(x)
 
 
 def there_is_no_clock_no_randomness_and_no_io(

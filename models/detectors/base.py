@@ -8,9 +8,10 @@ is not learnt as usual; each detector says how it gets out of a flag that never 
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from river.base.anomaly_detector import AnomalyDetector
 
@@ -28,6 +29,25 @@ class Detector(AnomalyDetector):
     def flags(self, x: Features) -> bool:
         """Whether `x` is a finding."""
         return bool(self.score_one(x) >= self.threshold)
+
+
+class Reason(NamedTuple):
+    """One thing that speaks against a session: the events that it is about, and a score of 0..1."""
+
+    kind: str
+    events: tuple[str, ...]
+    score: float
+
+
+class ExplainingDetector(Detector):
+    """A detector whose score is the greatest of its reasons, so that every flag can be checked by a person."""
+
+    @abstractmethod
+    def reasons(self, x: Features) -> list[Reason]:
+        """Return what speaks against `x`; only a reason with a score from `threshold` on is a finding."""
+
+    def score_one(self, x: Features) -> float:
+        return max((reason.score for reason in self.reasons(x)), default=0.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,3 +45,21 @@ class DetectorSettings(BaseModel):
     silence_minutes: int = Field(
         default=5, ge=2, description="minutes with lines before a service can be called silent"
     )
+    session_warm_up: int = Field(
+        default=200, ge=50, description="sessions of one kind that are learnt before one is judged"
+    )
+    session_false_alarms: float = Field(
+        default=0.0005, gt=0, lt=0.05, description="share of usual sessions that each limit may flag"
+    )
+    session_contamination: float = Field(
+        default=0.02,
+        gt=0,
+        lt=0.2,
+        description="share up to which one way to fail may be among what is learnt",
+    )
+    session_accept_hours: int = Field(
+        default=12, ge=2, description="different hours with the same reason after which it is usual"
+    )
+    session_accept_span_hours: int = Field(
+        default=24, ge=2, description="hours that those have to span at least"
+    )

@@ -10,7 +10,17 @@ from typing import ClassVar
 import pytest
 
 from models.checks import BrokenPromise, check_detector, yield_checks
-from models.detectors import DETECTORS, Detector, DetectorSettings, ErrorBurst, NewErrorTemplate, Silence
+from models.detectors import (
+    DETECTORS,
+    Detector,
+    DetectorSettings,
+    ErrorBurst,
+    NewErrorTemplate,
+    Precedence,
+    SequenceBreak,
+    SessionShape,
+    Silence,
+)
 from models.detectors.base import Features
 from models.detectors.burst_watch import Burst, BurstWatch
 from models.detectors.silence_watch import SilenceWatch
@@ -26,8 +36,19 @@ def observations(kind: type[Detector]) -> list[Features]:
         NewErrorTemplate: lambda i: {"template": f"t{rng.randrange(1 + i // 4)}", "minute": i // 10},
         ErrorBurst: lambda _: {"errors": rng.choice((0, 0, 1, 9)), "lines": rng.randrange(9, 99), "slots": 1},
         Silence: lambda _: {"gap_s": rng.uniform(1, 90)},
+        SessionShape: lambda _: {"events": session(rng), "errors": ("e7",)},
+        SequenceBreak: lambda _: {"events": session(rng)},
+        Precedence: lambda _: {"events": session(rng)},
     }
     return [streams[kind](i) for i in range(9000)]
+
+
+def session(rng: random.Random) -> tuple[str, ...]:
+    """Events in order, some left out, some again, and in one of eight one that no other session has."""
+    names = [f"e{n}" for n in range(9) for _ in range(rng.choice((0, 1, 1, 3)) if n % 3 == 2 else 1)]
+    if rng.random() < 0.125:
+        names.insert(rng.randrange(len(names)), f"x{rng.randrange(10**6)}")
+    return tuple(names)
 
 
 @pytest.mark.parametrize("kind", DETECTORS, ids=lambda kind: kind.__name__)
