@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgpack
 import pytest
@@ -19,7 +20,7 @@ import pytest
 from stream.receivers.testing import RunningReceiver, make_certificates
 
 LIMIT = 128
-FORWARD = {"forward": "127.0.0.1:0"}
+FORWARD: dict[str, Any] = {"forward": "127.0.0.1:0"}
 
 
 def acknowledged(connection: socket.socket, number: int) -> bool:

@@ -71,9 +71,12 @@ def held(directory: Path) -> set[int]:
 
 
 def remove(*places: int) -> Harm:
-    return lambda directory: [
-        path_of(directory, numbers(directory)[at]).unlink() for at in sorted(places)[::-1]
-    ]
+    def harm(directory: Path) -> None:
+        present = numbers(directory)
+        for number in {present[at] for at in places}:
+            path_of(directory, number).unlink()
+
+    return harm
 
 
 def cut(at: int, size: int) -> Harm:
