@@ -56,6 +56,8 @@ class PlainFlow:
         return [
             found
             for item in self.grouping.split(block)
+            # A tick goes to all shards; those that do not exist yet have nothing that could grow old.
+            if item.shard in self._shards or item.lines or item.quarantined
             if (found := self.shard(item.shard).take(item)) is not None
         ]
 
