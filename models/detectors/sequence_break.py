@@ -94,8 +94,11 @@ class SequenceBreak(ExplainingDetector):
 
     def _fit(self) -> None:
         chances = sorted(self._chance(step, 1) for step, n in self._counts.items() if n == 1)
-        allowed = math.floor(self.false_alarms * self._sessions)
-        self._limit = min(self.EXPECTED, chances[allowed]) if allowed < len(chances) else self.EXPECTED
+        budget = self.false_alarms * self._sessions
+        allowed = math.floor(budget)
+        self._limit = self.EXPECTED
+        if allowed < len(chances):  # a budget below one session cannot be seen: go on in proportion
+            self._limit = min(self.EXPECTED, chances[allowed] * min(1.0, budget))
 
     def _fade(self) -> None:
         """Halve the counts; as often as it takes, so that a tenth of the room is free."""

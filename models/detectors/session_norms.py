@@ -215,7 +215,8 @@ def _cost_limit(table: ShapeTable, budget: float) -> float:
     """Return the cost beyond which usual sessions never seen before come no oftener than `budget`.
 
     The lesser of two: what the single sessions themselves show, which contamination raises, and an
-    exponential tail through their median, which it hardly moves.
+    exponential tail through their median, which it hardly moves. A budget below one session cannot be
+    seen in the sessions at all, and only the tail tells.
     """
     index = table.index()
     single = [row for row, shape in enumerate(index.shapes) if table.count(shape) == 1]
@@ -224,7 +225,7 @@ def _cost_limit(table: ShapeTable, budget: float) -> float:
     sample = single[-_SAMPLE:]
     costs = sorted((_leave_one_out(index, row) for row in sample), reverse=True)
     tail = float(np.median(costs)) / math.log(2) * math.log(len(single) / budget)
-    return min(costs[math.floor(budget * len(sample) / len(single))], tail)
+    return min(costs[math.floor(budget * len(sample) / len(single))], tail) if budget >= 1 else tail
 
 
 def _leave_one_out(index: ShapeIndex, row: int) -> float:
