@@ -17,6 +17,9 @@ from stream.spool.entry import Entry, Kind
 PARTIAL = "partly_decoded"  # some entries of a message were usable, others not
 JSON: Final = "application/json"
 PROTOBUF: Final = "application/x-protobuf"
+NO_LINES = ("image/", "audio/", "video/", "font/", "multipart/")
+"""Beginnings of content types that hold no log lines."""
+_OPENING = (b"[", b"{")
 _LIMITS = DecodeLimits()
 _MSGPACK = frozenset({"application/msgpack", "application/x-msgpack", "application/vnd.msgpack"})
 
@@ -67,6 +70,9 @@ def _http(entry: Entry, limits: DecodeLimits, received: tuple[int, int]) -> tupl
         return decode_entries(body, limits, received)
     if kind.startswith("text/"):
         return decode_text(body, limits, received)
-    if kind in ("application/octet-stream", "") and body[:1] and body[:1] not in b"[{ \t\r\n":
+    if "json" in kind or body.lstrip()[:1] in _OPENING:
+        return decode_json(body, limits, received)
+    # Whoever sends lines by hand seldom says what they are: curl calls every body a form.
+    if kind.startswith(NO_LINES) or b"\0" in body:
         raise Undecodable("unknown_type")
-    return decode_json(body, limits, received)
+    return decode_text(body, limits, received)

@@ -19,7 +19,7 @@ import h11
 
 from models.sanitizer.safe_text import phrase
 from stream.decode.compression import ENCODINGS
-from stream.decode.entry import JSON, PROTOBUF, media_type
+from stream.decode.entry import JSON, NO_LINES, PROTOBUF, media_type
 from stream.receivers.address import Address
 from stream.receivers.identity import agent_name
 from stream.receivers.intake import Intake
@@ -152,6 +152,8 @@ class HttpLink(Link):
             raise _Refusal(400, "the tag is longer than receive.max_tag_bytes")
         if headers.get("content-encoding", "").strip().lower() not in ENCODINGS:
             raise _Refusal(415, "bodies are taken plain or with Content-Encoding gzip, zstd or snappy")
+        if kind is Kind.HTTP and media_type(headers).startswith(NO_LINES):
+            raise _Refusal(415, "log lines are sent as JSON, NDJSON, MessagePack or text")
         if kind is Kind.OTLP and media_type(headers) not in (*_PROTOBUF, JSON):
             raise _Refusal(415, "OTLP is taken as application/x-protobuf or application/json")
         return kind, agent, tag, {name: headers[name] for name in _KEPT_HEADERS if name in headers}

@@ -117,6 +117,19 @@ def test_what_is_no_json_is_named(body: bytes, reason: str) -> None:
     assert decode(entry(body, content_type="application/json")) == ([], reason, 0)
 
 
+@pytest.mark.parametrize("said", ["application/x-www-form-urlencoded", "application/octet-stream", "", "x/y"])
+def test_a_body_that_does_not_say_what_it_is_is_looked_at(said: str) -> None:
+    lines = decode(entry(b"ERROR claim queue exhausted\nINFO retrying\n", content_type=said))
+    assert [record.record["message"] for record in lines.records] == [
+        "ERROR claim queue exhausted",
+        "INFO retrying",
+    ]
+    assert [record.record for record in decode(entry(b' {"log":"a"}', content_type=said)).records] == [
+        {"log": "a"}
+    ]
+    assert decode(entry(b"\x00\x01", content_type=said)) == ([], "unknown_type", 0)
+
+
 def test_bytes_that_are_not_utf_8_and_not_a_number_are_read_all_the_same() -> None:
     assert records(b'{"log":"caf\xe9"}') == [{"log": "caf\udce9"}]
     (one,) = records(b'{"log":"x","n":NaN}')

@@ -299,6 +299,7 @@ def test_requests_sent_without_waiting_are_answered_in_order(tmp_path: Path) -> 
         ("HEAD", "/", {}, 404),
         ("POST", "/v1/logs", {"Content_Type": "text/plain"}, 415),
         ("POST", "/v1/ingest", {"Content_Encoding": "br"}, 415),
+        ("POST", "/v1/ingest", {"Content_Type": "image/png"}, 415),
         ("POST", "/v1/ingest", {"Content_Encoding": "gzip, gzip"}, 415),
         ("POST", "/v1/logs", {"Content_Type": "application/json", "Content_Encoding": "deflate"}, 415),
     ],
