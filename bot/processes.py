@@ -112,7 +112,7 @@ def _run_command(config: Config, layout: Layout, ring: KeyRing, clock: Clock, st
     from bot.slack.run import SlackBot
     from command_center.access.operators import Directory
     from command_center.center import CommandCenter
-    from command_center.exports import take_in
+    from command_center.exports import ExportIntake
     from command_center.service import StoreService
     from storage.database import Database
 
@@ -120,12 +120,11 @@ def _run_command(config: Config, layout: Layout, ring: KeyRing, clock: Clock, st
     directory = Directory(with_people(config.operators, read_people(layout.root)))
     database = Database.open(layout, ring, clock, settings=config.store)
     try:
-        take_in(database, directory, layout, ring)
+        exports = ExportIntake(database, directory, layout, ring)
+        exports.take_in()
         center = CommandCenter(database, gate, directory, config.center, clock)
         service = StoreService(center, database, directory, gate, layout)
-        work = Housekeeping(
-            database, center, clock, config.store, lambda: take_in(database, directory, layout, ring)
-        )
+        work = Housekeeping(database, center, clock, config.store, exports.take_in)
         service.report("trouble", lambda: work.trouble)
         service.start()
         try:

@@ -7,14 +7,14 @@ crash left behind after it was entered, is entered once.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from command_center.access.operators import Directory
-from command_center.incidents.journal import as_id
 from storage.database import Database
-from storage.exports import ExportNote, forget_note, set_aside, waiting_notes
+from storage.exports import ExportNote, Waiting, forget_note, name_of, set_aside, waiting_notes
 from storage.layout import Layout
 from storage.seal import KeyRing
 from storage.transaction import Transaction
@@ -22,6 +22,7 @@ from storage.transaction import Transaction
 LOG = logging.getLogger(__name__)
 ACTION = "spool.export"
 UNREADABLE = "spool.export_unreadable"
+MOST_AT_ONCE: Final = 200  # files of one look; the rest waits for the next, a second later
 
 
 def enter_export(
@@ -53,25 +54,70 @@ def enter_export(
     return True
 
 
-def take_in(database: Database, directory: Directory, layout: Layout, ring: KeyRing) -> int:
-    """Enter what waits and remove its files; returns how many entries were made. Cheap when nothing waits.
+class ExportIntake:
+    """Enters the notes that wait. One per process, used by one thread at a time.
 
-    A file that does not open is set aside, with an entry of its own: somebody has to look into it.
+    A file that cannot be removed or set aside is said once and then left alone until the next start.
     """
+
+    def __init__(
+        self,
+        database: Database,
+        directory: Directory,
+        layout: Layout,
+        ring: KeyRing,
+        aside: Callable[[Path], None] = set_aside,
+    ) -> None:
+        self._database, self._directory, self._layout, self._ring = database, directory, layout, ring
+        self._aside = aside
+        self._left = set[str]()
+        self._listed = True
+
+    def take_in(self) -> int:
+        """Enter what waits and remove its files; returns how many entries were made. Cheap when nothing waits.
+
+        What is no note is set aside, with an entry of its own: somebody has to look into it. Nothing that lies in the
+        folder makes this fail; only a database that does not answer does.
+        """
+        try:
+            waiting = waiting_notes(self._layout, self._ring, MOST_AT_ONCE, frozenset(self._left))
+        except OSError as error:
+            if self._listed:
+                LOG.error("the folder exports cannot be looked through (%s)", type(error).__name__)
+            self._listed = False
+            return 0
+        self._listed = True
+        if not waiting:
+            return 0
+        entered = self._database.write(partial(_enter_waiting, waiting, self._directory))
+        for each in waiting:
+            self._tidy(each)
+        return entered
+
+    def _tidy(self, file: Waiting) -> None:
+        name = name_of(file.path)
+        try:
+            if file.note is not None:
+                forget_note(file.path)
+                return
+            self._aside(file.path)
+        except OSError as error:
+            self._left.add(file.path.name)
+            LOG.error(
+                "file %s in the folder exports %s and stays there, because it cannot be moved (%s)",
+                name, "is no note" if file.note is None else "has been entered", type(error).__name__,
+            )  # fmt: skip
+            return
+        LOG.error("file %s in the folder exports cannot be read as a note; it was set aside", name)
+
+
+def _enter_waiting(waiting: Sequence[Waiting], directory: Directory, tx: Transaction) -> int:
     entered = 0
-    for path, note in waiting_notes(layout, ring):
-        entered += database.write(partial(_enter_waiting, path, note, directory))
+    for path, note in waiting:
         if note is None:
-            LOG.error("a note of an export cannot be read; it was set aside in the folder exports")
-            set_aside(path)
-        else:
-            forget_note(path)
+            tx.audit(UNREADABLE, "mayday", note=name_of(path))
+            continue
+        operator = directory.by_uid(note.uid)
+        actor = f"uid:{note.uid}" if operator is None else operator.id
+        entered += enter_export(tx, note, actor, "afterwards")
     return entered
-
-
-def _enter_waiting(path: Path, note: ExportNote | None, directory: Directory, tx: Transaction) -> bool:
-    if note is None:
-        tx.audit(UNREADABLE, "mayday", note=as_id(path.stem))
-        return False
-    operator = directory.by_uid(note.uid)
-    return enter_export(tx, note, f"uid:{note.uid}" if operator is None else operator.id, "afterwards")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ import pytest
 from bot.cli.main import run
 from command_center.access.operators import Directory, Operator, Role
 from command_center.center import CommandCenter
-from command_center.exports import take_in
+from command_center.exports import MOST_AT_ONCE, ExportIntake
 from command_center.service import StoreService
 from command_center.settings import CenterSettings
 from models.clock import FrozenClock
@@ -70,7 +72,7 @@ def center(layout: Layout, *roles: Role) -> Iterator[Database]:
     try:
         people = [Operator(id="me", name="Me", uid=ME, roles=roles)] if roles else []
         directory, gate = Directory(people), Gate(Vocabulary.base())
-        take_in(database, directory, layout, ring_of(layout))
+        ExportIntake(database, directory, layout, ring_of(layout)).take_in()
         service = StoreService(
             CommandCenter(database, gate, directory, CenterSettings(), clock),
             database, directory, gate, layout,
@@ -239,6 +241,122 @@ def test_an_altered_note_is_set_aside_and_said_and_stops_nothing(
             (told,) = entries(database, "spool.export_unreadable")
     assert told["data"]["note"] == first.stem
     assert [path.suffix for path in layout.exports.iterdir()] == [".unreadable"]
+
+
+IN_THE_WAY: dict[str, Callable[[Path], object]] = {
+    "a directory": lambda folder: (folder / f"{'d' * 32}.note").mkdir(),
+    "a pipe": lambda folder: os.mkfifo(folder / f"{'e' * 32}.note"),
+    "a link to itself": lambda folder: (folder / f"{'f' * 32}.note").symlink_to(f"{'f' * 32}.note"),
+    "a link to nowhere": lambda folder: (folder / "s.note").symlink_to("/nonexistent"),
+    "a link to a device": lambda folder: (folder / f"{'b' * 32}.note").symlink_to("/dev/zero"),
+    "a name that is no UTF-8": lambda folder: Path(os.fsdecode(os.fsencode(folder) + b"/\xff.note")).touch(),
+    "a name of 250 bytes": lambda folder: (folder / ("x" * 245 + ".note")).write_bytes(b"1" * 90),
+    "a name with control characters": lambda folder: (folder / "a\n\x1b[31m.note").write_bytes(b"1"),
+    "a name beside one set aside": lambda folder: beside(folder),
+    "a file of a terabyte": lambda folder: sparse(folder / f"{'a' * 32}.note", 1 << 40),
+}
+
+
+def beside(folder: Path) -> None:
+    (folder / "k.note").write_bytes(b"1")
+    (folder / "k.unreadable").mkdir()
+
+
+def sparse(path: Path, size: int) -> None:
+    path.touch()
+    os.truncate(path, size)
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("make", IN_THE_WAY.values(), ids=IN_THE_WAY)
+def test_nothing_that_lies_in_the_folder_stops_the_command_center_or_a_good_note(
+    layout: Layout, make: Callable[[Path], object]
+) -> None:
+    make(layout.exports)
+    keep_note(layout, ring_of(layout), ExportNote(id="9" * 32, uid=ME, at=NOW, first_block=0, end_block=1))
+    for _ in range(2):
+        with center(layout, Role.ENGINEER) as database:
+            assert [entry["data"]["export"] for entry in entries(database)] == ["9" * 32]
+            assert len(entries(database, "spool.export_unreadable")) == 1
+    assert {path.suffix for path in layout.exports.iterdir()} == {".unreadable"}
+
+
+def test_a_sealed_note_that_makes_no_sense_is_set_aside(layout: Layout) -> None:
+    good = ExportNote(id="9" * 32, uid=ME, at=NOW, first_block=0, end_block=1)
+    early = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))
+    for change in ({"id": "a" * 32, "at": early}, {"id": "b" * 32, "end_block": 2**63}):
+        keep_note(layout, ring_of(layout), good.model_copy(update=change))
+    with center(layout, Role.ENGINEER) as database:
+        assert not entries(database)
+        assert len(entries(database, "spool.export_unreadable")) == 2
+
+
+def test_of_many_files_a_bounded_number_is_entered_at_a_look(layout: Layout) -> None:
+    for number in range(MOST_AT_ONCE + 50):
+        (layout.exports / f"n{number}.note").write_bytes(b"1" * 90)
+    with center(layout) as database:
+        assert len(entries(database, "spool.export_unreadable")) == MOST_AT_ONCE
+    with center(layout) as database:
+        assert len(entries(database, "spool.export_unreadable")) == MOST_AT_ONCE + 50
+
+
+def unmovable(_path: Path) -> None:
+    raise PermissionError
+
+
+def test_what_cannot_be_set_aside_is_said_once_and_left(
+    layout: Layout, caplog: pytest.LogCaptureFixture
+) -> None:
+    (layout.exports / "x.note").mkdir()
+    clock = FrozenClock(NOW)
+    database = Database.open(layout, ring_of(layout), clock)
+    try:
+        intake = ExportIntake(database, Directory([]), layout, ring_of(layout), unmovable)
+        for _ in range(3):
+            intake.take_in()
+        assert [record.levelname for record in caplog.records].count("ERROR") == 1
+        assert "stays there" in caplog.text
+        assert len(entries(database, "spool.export_unreadable")) == 1
+    finally:
+        database.close()
+
+
+def test_a_folder_that_cannot_be_listed_is_said_once(
+    layout: Layout, caplog: pytest.LogCaptureFixture
+) -> None:
+    database = Database.open(layout, ring_of(layout), FrozenClock(NOW))
+    try:
+        layout.exports.rmdir()
+        layout.exports.write_bytes(b"")
+        intake = ExportIntake(database, Directory([]), layout, ring_of(layout))
+        assert [intake.take_in() for _ in range(3)] == [0, 0, 0]
+        assert caplog.text.count("cannot be looked through") == 1
+    finally:
+        database.close()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"end_block": 2**63}, {"end_block": 10**300}, {"first_block": 9, "end_block": 1}, {"at": 1e18},
+        {"at": "0001-01-01T00:00:00+14:00"}, {"at": "9999-12-31T23:59:59-14:00"}, {"at": "1969-12-31T00:00:00Z"},
+    ],
+)  # fmt: skip
+def test_a_note_beyond_all_bounds_is_answered_with_a_sentence_and_enters_nothing(
+    layout: Layout, change: dict[str, object]
+) -> None:
+    fields = {"id": "a" * 32, "uid": 0, "at": "2026-01-01T00:00:00Z", "first_block": 0, "end_block": 5}
+    with center(layout, Role.ENGINEER) as database, socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(10)
+        connection.connect(str(layout.socket))
+        http = HTTPConnection("localhost")
+        http.sock = connection
+        http.request(
+            "POST", "/export", json.dumps({**fields, **change}), {"Content-Type": "application/json"}
+        )
+        answer = http.getresponse()
+        assert (answer.status, b"the note of the export" in answer.read()) == (400, True)
+        assert not entries(database)
 
 
 def test_lines_that_come_after_the_note_are_not_printed(layout: Layout) -> None:
