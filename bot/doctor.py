@@ -1,7 +1,7 @@
 """`mayday doctor`: look at everything that commonly goes wrong, and say how to mend it.
 
-Each check is a function from `Circumstances` to findings; it never raises and never shows a secret. A finding is good,
-worth a look, or wrong.
+Each check is a function from `Circumstances` to findings; it never raises and never shows a secret. The one of Slack is
+in `bot/doctor_slack.py`.
 """
 
 from __future__ import annotations
@@ -12,48 +12,21 @@ import shutil
 import socket
 import sqlite3
 import stat
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
 
-from bot.config import Config
-from models.clock import Clock
+from bot.doctor_slack import check_slack
+from bot.finding import Circumstances, Finding, State
 from models.errors import MaydayError
-from storage.layout import Layout
 from stream.receivers.address import parse_address
 from stream.receivers.settings import LISTENERS
+
+__all__ = ["CHECKS", "Circumstances", "Finding", "State", "examine"]
 
 LOW_DISK = 2 << 30  # bytes
 MOST_PLACES = 10  # of damage that are named
 EXACT = {"duckdb": "1.5.5", "duckdb-extension-httpfs": "1.5.5", "bytewax": "0.21.1"}
-
-
-class State(StrEnum):
-    GOOD = "good"
-    LOOK = "worth a look"
-    WRONG = "wrong"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What was looked at, how it stands, and what to do about it (empty when good)."""
-
-    subject: str
-    state: State
-    sentence: str
-    remedy: str = ""
-
-
-@dataclass(frozen=True)
-class Circumstances:
-    """What the checks may look at."""
-
-    config: Config
-    layout: Layout
-    clock: Clock
-    environment: Mapping[str, str]
 
 
 def check_keys(at: Circumstances) -> Iterator[Finding]:
@@ -124,6 +97,54 @@ def check_spool(at: Circumstances) -> Iterator[Finding]:
         )
 
 
+def check_intake(at: Circumstances) -> Iterator[Finding]:
+    """Nothing was kept aside because it did not decode, and the stream could read and handle all that it met."""
+    from storage.seal import KeyRing
+    from stream.flow_status import read_flow_status
+    from stream.spool.quarantine import count_quarantined
+
+    try:
+        aside = count_quarantined(
+            at.layout.spool, KeyRing.load(at.layout, create=False, environ=at.environment)
+        )
+    except MaydayError:
+        aside = {}  # the key's own check tells why it cannot be counted
+    if aside:
+        reasons = ", ".join(f"{reason} {count:,}" for reason, count in aside.items())
+        yield Finding(
+            "quarantine",
+            State.LOOK,
+            f"{messages(sum(aside.values()))} did not decode and are kept aside, sealed ({reasons})",
+            'docs/operations.md, "Messages kept aside", says what the reasons mean and what to do at the sender',
+        )
+    stream = read_flow_status(at.layout)
+    if stream is None:
+        return
+    if stream.damage:
+        yield Finding(
+            "stream",
+            State.WRONG,
+            f"places of the spool that the stream could not read since its start: {stream.damage:,}",
+            "`mayday spool info --verify` names them; look at the disk",
+        )
+    if stream.faults:
+        yield Finding(
+            "stream",
+            State.LOOK,
+            f"{messages(stream.faults)} met an error of Mayday's own since the stream's start; nothing else was held up",
+            "See log/stream.log, and report what stands there",
+        )
+
+
+def messages(count: int) -> str:
+    """Say how many messages.
+
+    >>> messages(1), messages(2500)
+    ('1 message', '2,500 messages')
+    """
+    return f"{count:,} message{'' if count == 1 else 's'}"
+
+
 def check_processes(at: Circumstances) -> Iterator[Finding]:
     """What runs is well, and where something runs everything does."""
     from bot.cli.status import PROCESSES, gather
@@ -192,45 +213,6 @@ def check_ports(at: Circumstances) -> Iterator[Finding]:
         except OSError as error:
             yield Finding("ports", State.WRONG, f"{name}: {host}:{port} cannot be listened on ({os.strerror(error.errno or 0)})",
                           f"Choose another address under receive.{name}, or end what uses it")  # fmt: skip
-
-
-def check_slack(at: Circumstances) -> Iterator[Finding]:
-    """There are tokens, of the right kinds. `mayday slack check` asks Slack itself."""
-    from bot.slack.tokens import read_tokens
-
-    if not at.config.slack.enabled:
-        yield Finding(
-            "slack",
-            State.LOOK,
-            "Slack is switched off (slack.enabled)",
-            "Cards are posted nowhere while it is",
-        )
-        return
-    try:
-        tokens = read_tokens(at.layout.tokens, at.environment)
-    except MaydayError as error:
-        yield Finding("slack", State.LOOK, error.detail, "Run `mayday slack setup`")
-        return
-    if not tokens.bot.get_secret_value().startswith("xoxb-"):
-        yield Finding(
-            "slack",
-            State.WRONG,
-            "the bot token is of another kind",
-            "A bot token begins with xoxb-: run `mayday slack setup`",
-        )
-    elif at.config.slack.transport == "socket" and not (
-        tokens.app and tokens.app.get_secret_value().startswith("xapp-")
-    ):
-        yield Finding(
-            "slack",
-            State.WRONG,
-            "Socket Mode needs an app-level token",
-            "It begins with xapp-: run `mayday slack setup`",
-        )
-    else:
-        yield Finding(
-            "slack", State.GOOD, "the tokens are of the right kinds; `mayday slack check` asks Slack itself"
-        )
 
 
 def check_disk(at: Circumstances) -> Iterator[Finding]:
@@ -328,7 +310,7 @@ def check_dumps(_at: Circumstances) -> Iterator[Finding]:
 
 
 CHECKS: tuple[Callable[[Circumstances], Iterator[Finding]], ...] = (
-    check_keys, check_store, check_spool,
+    check_keys, check_store, check_spool, check_intake,
     check_processes, check_people, check_ports, check_slack, check_disk, check_clock, check_packages, check_files, check_dumps,
 )  # fmt: skip
 

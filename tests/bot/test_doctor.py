@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from slack_rig import GATE
 
+from bot.cli.main import run
 from bot.config import parse
 from bot.doctor import Circumstances, Finding, State, examine
+from command_center.access.operators import Directory
+from command_center.center import CommandCenter
+from command_center.service import StoreService
+from command_center.settings import CenterSettings
 from models.clock import FrozenClock
+from storage.database import Database
 from storage.layout import Layout
 from storage.seal import KeyRing
+from stream.flow_status import Progress, status_path
+from stream.spool import Quarantine, Quarantined
+from stream.spool.testing import numbered_entry, small_settings
 
 NOW = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
 LISTEN: dict[str, Any] = {"receive": {"forward": "127.0.0.1:0", "http": "off", "otlp": "off"}}
@@ -88,3 +99,82 @@ def test_a_clock_behind_what_was_written_is_wrong(tmp_path: Path) -> None:
 def test_a_variable_that_opens_a_port_is_wrong(tmp_path: Path) -> None:
     found = look(tmp_path, {}, {"BYTEWAX_DATAFLOW_API_ENABLED": "0"})["packages"]
     assert any(each.state is State.WRONG and "BYTEWAX" in each.sentence for each in found)
+
+
+@contextmanager
+def center_that_says(root: Path, **figures: object) -> Iterator[None]:
+    """A command center whose bot reports these figures of itself."""
+    layout, clock = Layout(root).prepare(), FrozenClock(NOW)
+    database = Database.open(layout, KeyRing.load(layout, create=True, environ={}), clock)
+    directory = Directory(())
+    service = StoreService(
+        CommandCenter(database, GATE, directory, CenterSettings(), clock), database, directory, GATE, layout
+    )
+    for name, value in figures.items():
+        service.report(name, lambda value=value: value)  # type: ignore[misc]
+    service.start()
+    try:
+        yield
+    finally:
+        service.stop()
+        database.close()
+
+
+def test_slack_that_the_command_center_cannot_reach_is_wrong_whatever_the_tokens_are(tmp_path: Path) -> None:
+    trouble = "Slack cannot be reached (URLError)"
+    tokens = {"MAYDAY_SLACK_BOT_TOKEN": "xoxb-1", "MAYDAY_SLACK_APP_TOKEN": "xapp-1"}
+    with center_that_says(tmp_path, slack="connecting", slack_trouble=trouble, cards_behind=3):
+        (found,) = look(tmp_path, ME, tokens)["slack"]
+        assert run(["doctor", "--state", str(tmp_path)]) == 1
+    assert found.state is State.WRONG
+    assert trouble in found.sentence
+    assert "3 cards wait" in found.sentence
+    assert "mayday slack check" in found.remedy
+
+
+@pytest.mark.parametrize(("said", "state"), [("connected", State.GOOD), ("connecting", State.LOOK)])
+def test_a_command_center_that_runs_says_how_it_stands_with_slack(
+    tmp_path: Path, said: str, state: State
+) -> None:
+    with center_that_says(tmp_path, slack=said, slack_trouble="", cards_behind=0):
+        (found,) = look(tmp_path, ME)["slack"]
+    assert (found.state, said in found.sentence) == (state, True)
+
+
+def test_a_command_center_that_was_started_before_there_were_tokens_is_told(tmp_path: Path) -> None:
+    tokens = {"MAYDAY_SLACK_BOT_TOKEN": "xoxb-1", "MAYDAY_SLACK_APP_TOKEN": "xapp-1"}
+    with center_that_says(tmp_path):
+        (found,) = look(tmp_path, ME, tokens)["slack"]
+    assert found.state is State.WRONG
+    assert "without them" in found.sentence
+
+
+def test_messages_that_were_kept_aside_are_counted_by_reason(tmp_path: Path) -> None:
+    layout = Layout(tmp_path).prepare()
+    ring = KeyRing.load(layout, create=True)
+    assert "quarantine" not in look(tmp_path, ME)
+    reasons = ["bad_gzip", "bad_json", "bad_json"]
+    with Quarantine.open(layout.spool, ring, small_settings()) as quarantine:
+        quarantine.add(
+            Quarantined(seq, 0, 0, reason, numbered_entry(seq)) for seq, reason in enumerate(reasons)
+        )
+    (found,) = look(tmp_path, ME)["quarantine"]
+    assert found.state is State.LOOK
+    assert "3 messages" in found.sentence
+    assert "(bad_gzip 1, bad_json 2)" in found.sentence
+    assert "docs/operations.md" in found.remedy
+    told = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
+    assert "**Messages kept aside.**" in told
+
+
+def test_damage_and_faults_that_the_stream_reports_are_told(tmp_path: Path) -> None:
+    layout = Layout(tmp_path).prepare()
+    progress = Progress(status_path(layout), FrozenClock(NOW))
+    progress.write()
+    assert "stream" not in look(tmp_path, ME)
+    progress.damage, progress.faults = 2, 1
+    progress.write("stopped")
+    damage, faults = look(tmp_path, ME)["stream"]
+    assert (damage.state, faults.state) == (State.WRONG, State.LOOK)
+    assert "since its start: 2" in damage.sentence
+    assert "1 message met" in faults.sentence
