@@ -3,11 +3,18 @@
 A message with a chunk id is answered by one write of the whole map `{"ack": chunk}`, the id verbatim as a string; one
 without gets nothing back. Whatever is wrong with a connection closes it: agents keep what was not acknowledged and send it
 again. Metrics and traces are stored and acknowledged like logs, so nothing is acknowledged and dropped.
+
+A connection gets no more than its turn: at most `AT_ONCE` messages of it are taken per step of the event loop, and at most
+`MOST_UNANSWERED` (and one turn) are on their way to the disk. Until the rest is taken it is not read from, so whoever
+floods waits for itself and the others are answered in between.
 """
 
 from __future__ import annotations
 
+import asyncio
 import ssl
+from itertools import islice
+from typing import Final
 
 import msgpack
 
@@ -23,6 +30,10 @@ from stream.receivers.server import LinkServer
 from stream.receivers.settings import ReceiveSettings
 from stream.spool import Entry, Kind, Stored
 
+AT_ONCE: Final = 64
+"""Messages of one connection that one step of the event loop takes."""
+MOST_UNANSWERED: Final = 512
+"""With so many messages of a connection on their way to the disk, no more are taken until half of them are answered."""
 _SENTENCES = {
     "not_a_message": phrase(
         "what it sent is no Forward message (is its output `forward`, and TLS on or off on both sides?)"
@@ -62,6 +73,8 @@ class ForwardLink(Link):
         self._framer = Framer(max_message=settings.max_message_bytes, max_tag=settings.max_tag_bytes)
         self._agent = ""
         self._unanswered = 0
+        self._due = False  # a turn for what was read already is under way or to come
+        self._full = False  # that turn waits for answers
         self._closing = False
 
     def opened(self) -> None:
@@ -73,18 +86,22 @@ class ForwardLink(Link):
             self.limit_time(self._settings.idle_seconds, "idle")
 
     def received(self, data: memoryview) -> None:
+        rest: bytes | memoryview = data
         try:
             if self._handshake is not None:
                 rest = self._shake(bytes(data))
-                if rest:
-                    self._take(rest)
-            else:
-                self._take(data)
         except NotForward as error:
             if error.detail == "no_ping":
                 self._intake.metrics.failed_handshakes += 1
-            self._intake.budget.hold(self, 0)
-            self.refuse(error.detail, _SENTENCES[error.detail])
+            self._reject(error)
+            return
+        if rest:
+            begun = self._framer.partial > 0
+            self._framer.feed(rest)
+            if self._due or self._full:
+                self._intake.budget.hold(self, self._framer.partial)
+            else:
+                self._take(begun)
 
     def _shake(self, data: bytes) -> bytes:
         assert self._handshake is not None
@@ -107,22 +124,49 @@ class ForwardLink(Link):
         self.limit_time(self._settings.idle_seconds, "idle")
         return rest
 
-    def _take(self, data: bytes | memoryview) -> None:
-        before = self._framer.partial
-        self._framer.feed(data)
-        whole = 0
-        for message in self._framer.messages():
-            whole += 1
-            self._intake.budget.hold(self, self._framer.partial)
-            self._submit(message)
-            if not self.open:  # refused at once: the rest comes again as well
-                return
+    def _take(self, begun: bool) -> None:
+        """Take one turn's messages; `begun`: a time limit for the first of them is set already."""
+        taken = 0
+        self._due = True
+        try:
+            for message in islice(self._framer.messages(), AT_ONCE):
+                taken += 1
+                self._intake.budget.hold(self, self._framer.partial)
+                self._submit(message)
+                if not self.open:  # refused at once: the rest comes again as well
+                    return
+        except NotForward as error:
+            self._reject(error)
+            return
+        self._due = False
         left = self._framer.partial
         self._intake.budget.hold(self, left)
         if not left:
             self.limit_time(self._settings.idle_seconds, "idle")
-        elif whole or not before:
+        elif taken or not begun:
             self.limit_time(self._settings.message_seconds, "message")
+        if self._unanswered >= MOST_UNANSWERED:
+            self._full = True
+        elif left and taken == AT_ONCE:
+            self._next_turn()
+        if self._due or self._full:
+            self.want(False)
+        elif self._closing:
+            self._close_when_answered()
+        else:
+            self.want(True)
+
+    def _next_turn(self) -> None:
+        self._due = True
+        asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        if self.open:
+            self._take(begun=self._framer.partial > 0)
+
+    def _reject(self, error: NotForward) -> None:
+        self._intake.budget.hold(self, 0)
+        self.refuse(error.detail, _SENTENCES[error.detail])
 
     def _submit(self, message: Message) -> None:
         entry = Entry(
@@ -144,19 +188,28 @@ class ForwardLink(Link):
                 self.abort()  # never silent: the agent sends again on a new connection
             elif chunk is not None and self.open:
                 self.send(ack(chunk))
-            if self._closing and not self._unanswered:
-                self.close()
+            if self._full and self._unanswered <= MOST_UNANSWERED // 2:
+                self._full = False
+                self._next_turn()
+            self._close_when_answered()
 
         self._intake.submit(entry, answer, non_log=message.signal != 0)
 
     def ended(self) -> bool:
         self._closing = True
-        return self._unanswered > 0
+        return self._busy
 
     def stop_reading(self) -> None:
         super().stop_reading()
         self._closing = True
-        if not self._unanswered:
+        self._close_when_answered()
+
+    @property
+    def _busy(self) -> bool:
+        return self._unanswered > 0 or self._due
+
+    def _close_when_answered(self) -> None:
+        if self._closing and not self._busy:
             self.close()
 
     def timed_out(self, what: str) -> None:

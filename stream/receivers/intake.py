@@ -1,6 +1,7 @@
 """The way from a whole message to its answer, shared by all receivers: append to the spool, wait for the sync, answer.
 
-Everything but the spool's own thread happens on the event loop. Futures that the spool resolves in a group wake the loop once.
+Everything but the spool's own thread happens on the event loop. Futures that the spool resolves in a group wake the loop once,
+and are answered some per step, so that a large group keeps nobody else waiting.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from stream.spool.moment import nanoseconds
 
 LOG = logging.getLogger(__name__)
 _OVERHEAD = 512  # bytes that an entry costs beside its content
+_SETTLED_AT_ONCE = 64  # answers in one step of the event loop
 _QUIET_SECONDS = 10.0  # one line per kind of trouble in this time
 _NOT_STORED: Final = (
     (
@@ -58,6 +60,7 @@ class Intake:
         self._writer, self._clock = writer, clock
         self._loop = asyncio.get_running_loop()
         self._done: deque[tuple[Entry, int, float, Future[Stored], Answer]] = deque()
+        self._settling = False  # what is in `_done` has its step to come
         self._in_flight = 0
         self._all_answered = asyncio.Event()
         self._all_answered.set()
@@ -120,15 +123,24 @@ class Intake:
         """Called on the spool's thread: a group of futures wakes the loop once."""
         self._done.append(item)
         if len(self._done) == 1:
-            self._wake(self._settle_all)
+            self._wake(self._settle_first)
 
-    def _settle_all(self) -> None:
+    def _settle_first(self) -> None:
+        if (
+            not self._settling
+        ):  # else it came while the queue was being emptied: two rows of steps would be too many
+            self._settle_some()
+
+    def _settle_some(self) -> None:
         try:
-            for _ in range(len(self._done)):
+            for _ in range(min(len(self._done), _SETTLED_AT_ONCE)):
                 self._settle(*self._done.popleft())
         finally:
-            if self._done:  # what came meanwhile saw a queue that was not empty, and did not wake the loop
-                self._loop.call_soon(self._settle_all)
+            self._settling = bool(self._done)
+            if (
+                self._settling
+            ):  # what came meanwhile saw a queue that was not empty, and did not wake the loop
+                self._loop.call_soon(self._settle_some)
 
     def _settle(self, entry: Entry, size: int, since: float, future: Future[Stored], answer: Answer) -> None:
         counters = self.metrics.agent(entry.agent)
