@@ -221,11 +221,13 @@ class Masker:
         {1: 'utf8', 3: 'eth1'}
         """
         masked, raw = list[str](), list[str]()
-        for word in text.translate(_UNSEEN).split():
-            tokens = joined(mask_word(without_ids(shapes([word])[0].decode("utf-8", "surrogatepass"))))
-            parts, own = tokens.split(" "), joined(word).split(" ")
+        words = text.translate(_UNSEEN).split()
+        for word, shape in zip(words, shapes(words), strict=True):
+            tokens = self._tokens(without_ids(shape.decode("utf-8", "surrogatepass")))
+            parts = tokens.split(" ")
+            own = joined(word).split(" ") if "0" in tokens and "<" not in tokens else []
             masked += parts
-            raw += own if len(own) == len(parts) and "<" not in tokens else [""] * len(parts)
+            raw += own if len(own) == len(parts) else [""] * len(parts)
         after = whole(" ".join(masked)).split(" ")
         places = [at for at, token in enumerate(after) if _is_numbered(token)]
         words = [
@@ -252,12 +254,13 @@ class Masker:
                 shapes_.put(shape, masked)
 
     def _mask(self, form: str) -> str:
-        words = []
-        for word in form.split():
-            safe = self._words.get(word)
-            if safe is None:
-                safe = joined(mask_word(word))
-                if len(word) <= _LONG_WORD:
-                    self._words.put(word, safe)
-            words.append(safe)
-        return whole(" ".join(words))
+        return whole(" ".join(map(self._tokens, form.split())))
+
+    def _tokens(self, word: str) -> str:
+        """Return the tokens of one word of a form with a blank between them."""
+        tokens = self._words.get(word)
+        if tokens is None:
+            tokens = joined(mask_word(word))
+            if len(word) <= _LONG_WORD:
+                self._words.put(word, tokens)
+        return tokens

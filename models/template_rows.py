@@ -20,29 +20,26 @@ at nothing but the rows there are, so that it is the same whatever the batches a
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Final
 
 from models.settings import TemplateSettings
-from models.tokens import ANY, EMPTY, GLUE, MARKS, bare, is_value, same_value
-
-Key = tuple[str, ...]
-
-_WORD = re.compile(r"[A-Za-z][A-Za-z']*(?:-[A-Za-z]+)*$")
-_UNITS = re.compile(
-    r"(?:[kKMGTP]?B|[KMGTP]iB|[Bb]ytes?|[num]?s|msecs?|sec(?:ond)?s?|min(?:ute)?s?|h|h(?:ou)?rs?|days?)$"
+from models.template_keys import (
+    Key,
+    grouped_keys,
+    hole_token,
+    is_plain,
+    key_of,
+    said,
+    wider_keys,
+    with_hole,
+    word_places,
 )
-UNIT: Final = "<UNIT>"
-"""In a key: the unit of the number before, which may be another one for a larger amount."""
-_LED_BY: Final = frozenset(("for", "of", "by", "as", "to", "from", "invalid", "illegal", "unknown"))
-_OPENING, _CLOSING = frozenset("([{\"'<"), frozenset(",.;:)]}\"'!?>|")
-_FIXED = re.compile(r"<\*>$|<UNIT>$|[.!?]+$")
-_PLACES: Final = 60
-"""Places of a line at which a variable is looked for."""
+from models.tokens import ANY, bare, same_value
+
 _HOLE_SETS: Final = 32
 """Combinations of variable places remembered per number of tokens."""
 _ALIASES: Final = 1024
@@ -64,88 +61,6 @@ class Row:
     holes: frozenset[int] = frozenset()
     aliases: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)  # masked lines that are remembered to have this very key
-
-
-def _any(token: str) -> str:
-    return GLUE + ANY if token[0] == GLUE else ANY
-
-
-def key_of(tokens: Sequence[str]) -> Key:
-    """Return the key: values, and what is a variable by where it stands, as `<*>`.
-
-    >>> from models.tokens import spelt, tokens
-    >>> spelt(key_of(tokens(["session", "of", "user", "ann", "by", "(uid=<NUM>)", "tty=ssh"])))
-    'session of user <*> by (uid=<*>) tty=<*>'
-    """
-    out, before, before_that = [], "", ""
-    for token in tokens:
-        word = bare(token)
-        if is_value(word) or word == EMPTY or _is_named(word, before, before_that):
-            out.append(_any(token))
-        elif token[0] != GLUE and is_value(before) and _UNITS.match(word):
-            out.append(UNIT)
-        else:
-            out.append(token)
-        before_that, before = before, word
-    return tuple(out)
-
-
-def _is_named(word: str, before: str, before_that: str) -> bool:
-    """Say whether the tokens before a word name it as a value."""
-    if word in MARKS:
-        return False
-    if before == "=" or (before_that == "=" and before in "\"'"):
-        return True
-    return before in ("user", "User") and before_that.lower() in _LED_BY
-
-
-def said(key: Key) -> int:
-    """Return how many words of letters a key says."""
-    return sum(1 for token in key if _WORD.match(bare(token)))
-
-
-def _hole(key: Key, at: int) -> Key:
-    return (*key[:at], _any(key[at]), *key[at + 1 :])
-
-
-def _places(key: Key) -> list[int]:
-    """Return where words stand that may turn out to be variables."""
-    found = [
-        at for at, token in enumerate(key) if (word := bare(token)) not in MARKS and not _FIXED.match(word)
-    ]
-    return found[:_PLACES]
-
-
-def _groups(key: Key) -> Iterator[tuple[Key, str, int]]:
-    """Yield the key with a word of several tokens as one hole, that word, and where it stands."""
-    begin, count = 0, len(key)
-    while begin < count:
-        end = begin + 1
-        while end < count and key[end][0] == GLUE:
-            end += 1
-        first, last = begin, end
-        while first < last and bare(key[first]) in _OPENING:
-            first += 1
-        while last > first and _closes(key, first, last):
-            last -= 1
-        if last - first > 1 and not any(bare(token) == "=" for token in key[first:last]):
-            yield (*key[:first], _any(key[first]), *key[last:]), " ".join(key[first:last]), first
-        begin = end
-
-
-def _closes(key: Key, first: int, last: int) -> bool:
-    """Say whether the token before `last` closes something around the word rather than in it."""
-    word = bare(key[last - 1])
-    if word in ")]}":
-        return not any(bare(token) in "([{" for token in key[first:last])
-    return word in _CLOSING or not any(letter.isalnum() or letter == "<" for letter in word)
-
-
-def _others(key: Key) -> Iterator[tuple[Key, str, int]]:
-    """Yield every key with one hole that `key` fits, what stands in the hole, and where."""
-    for at in _places(key):
-        yield _hole(key, at), key[at], at
-    yield from _groups(key)
 
 
 class Rows:
@@ -211,7 +126,7 @@ class Rows:
         if row is not None:
             self._show_more(row, tokens)
             return row, False
-        for wider, _, at in _groups(key):
+        for wider, _, at in grouped_keys(key):
             row = self._by_key.get(wider)
             if row is not None and (at in row.holes or self._says_enough(wider)):
                 self._show_any(row, at)
@@ -231,7 +146,7 @@ class Rows:
         for places in self.hole_sets.get(len(key), ()):
             wider = key
             for at in places:
-                wider = _hole(wider, at)
+                wider = with_hole(wider, at)
             row = self._by_key.get(wider)
             if row is not None:
                 return row
@@ -280,7 +195,7 @@ class Rows:
         numbered = sum("0" in word for word in words)
         if 2 * numbered > len(words):
             return len(words) >= self._settings.values_with_digits
-        plain = sum(1 for word in words if _WORD.match(word) and not (word.isupper() and len(word) > 1))
+        plain = sum(1 for word in words if is_plain(word))
         if 2 * plain > len(words):
             return len(words) >= self._settings.values_of_letters
         return len(words) >= self._settings.values_of_codes
@@ -295,9 +210,9 @@ class Rows:
         if len(crowd) < _CROWD:
             return row
         wider = row.key
-        places = [at for at in _places(row.key) if 2 * len({each.key[at] for each in crowd}) > len(crowd)]
+        places = [at for at in word_places(row.key) if 2 * len({each.key[at] for each in crowd}) > len(crowd)]
         for at in places:
-            wider = _hole(wider, at)
+            wider = with_hole(wider, at)
         fitting = [
             each
             for each in crowd
@@ -351,7 +266,7 @@ class Rows:
     def _index(self, row: Row) -> list[tuple[Key, str, int]]:
         self._by_key[row.key] = row
         self._crowds.setdefault(row.cluster, set()).add(row.number)
-        others = list(_others(row.key))
+        others = list(wider_keys(row.key))
         for wider, value, at in others:
             self._seen.setdefault((wider, at), {})[value] = row
         return others
@@ -362,7 +277,7 @@ class Rows:
         crowd.discard(row.number)
         if not crowd:
             del self._crowds[row.cluster]
-        for wider, value, at in _others(row.key):
+        for wider, value, at in wider_keys(row.key):
             values = self._seen.get((wider, at))
             if values is not None and values.get(value) is row:
                 del values[value]
@@ -393,5 +308,5 @@ class Rows:
 
     def _show_any(self, row: Row, at: int) -> None:
         if bare(row.shown[at]) != ANY:
-            row.shown[at] = _any(row.shown[at])
+            row.shown[at] = hole_token(row.shown[at])
             self.touched[row.number] = None

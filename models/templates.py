@@ -44,7 +44,8 @@ from models.errors import MaydayError
 from models.masking import Masker
 from models.settings import TemplateSettings
 from models.telling_line import telling_line
-from models.template_rows import UNIT, Key, Row, Rows
+from models.template_keys import UNIT, Key
+from models.template_rows import Row, Rows
 from models.tokens import ANY, EMPTY, GLUE, bare, is_value, spelt
 
 ENOUGH: Final = 5

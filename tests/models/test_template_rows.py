@@ -233,8 +233,25 @@ def test_memory_stays_bounded_whatever_varies() -> None:
         rows = miner._rows
         assert len(rows.rows) <= 50
         assert len(rows._by_key) == len(rows.rows)
-        assert sum(map(len, rows._seen.values())) <= 50 * 60
+        assert sum(map(len, rows._seen.values())) <= 50 * 60  # places and groups of a line
         assert sum(map(len, rows._crowds.values())) <= 50
         assert len(miner._by_id) <= 50 * 1025
         sizes.append(len(miner.dump()))
     assert sizes[-1] < 1.5 * sizes[0]
+
+
+def test_a_line_of_nothing_but_marks_takes_no_longer_than_another() -> None:
+    limits = TemplateSettings()
+    miner = TemplateMiner("svc", KEY, limits)
+    texts = [
+        "(" * 2000,
+        ")" * 2000,
+        "a(b)" * 500,
+        "a " * 1000,
+        "a=" * 1000,
+        "(a b) " * 400,
+        '"' * 999 + " '" * 500,
+    ]
+    miner.learn_many(texts)
+    assert len(miner) == len(texts)
+    assert sum(map(len, miner._rows._seen.values())) == 0  # too long to be compared place by place
