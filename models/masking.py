@@ -71,13 +71,13 @@ _MASKS: tuple[tuple[str, str], ...] = (
     ("BOOL", r"(?<![A-Za-z0_.])(?i:true|false|null)(?![A-Za-z0_.])"),
     (
         "HOST",
-        r"(?<![A-Za-z0_.@/:-])(?:(?:<[A-Z]+>|[A-Za-z0_-])+\.){1,8}(?:com|net|org|edu|gov|mil|arpa|local|lan|internal|localdomain)\b"
+        r"(?<![A-Za-z0_.@/:-])(?:(?:<[A-Z]+>|[A-Za-z0_-]){1,63}\.){1,8}(?:com|net|org|edu|gov|mil|arpa|local|lan|internal|localdomain)\b"
         r"(?![.(/:]?[A-Za-z_])"
-        rf"|(?<![A-Za-z0_.@/:-])(?:(?:<[A-Z]+>|[A-Za-z0_-])+\.){{2,8}}(?!{_EXTENSION})[a-z]{{2}}(?![A-Za-z0_.(/-])",
+        rf"|(?<![A-Za-z0_.@/:-])(?:(?:<[A-Z]+>|[A-Za-z0_-]){1, 63}\.){{2,8}}(?!{_EXTENSION})[a-z]{{2}}(?![A-Za-z0_.(/-])",
     ),
     (
         "PATH",
-        rf"(?<![A-Za-z0_.)>\]*-])/(?!<IP>)(?:{_SEGMENT}+/?)+(?:\?[^\s\"']+)?"
+        rf"(?<![A-Za-z0_.)>\]*-])/(?!<IP>){_SEGMENT}(?:{_SEGMENT}|/)*(?:\?[^\s\"']+)?"
         rf"|(?<![A-Za-z0_])[A-Za-z]:\\[^\s,;\"'|]*",
     ),
 )

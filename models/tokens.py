@@ -49,7 +49,7 @@ _SINGLE = re.compile(rf"(?<= )({GLUE}?' )((?:{GLUE}[^ ']+)(?: [^ ']+)*?)( {GLUE}
 _PLAIN: Final = {1: None, 2: " ", 3: None}
 _METHOD = re.compile(rf"{GLUE}[A-Z]{{3,8}} (?:<(?:PATH|URL)>|/)")
 _LIST = re.compile(
-    rf"(?<![^ {GLUE}])([^ {GLUE}{re.escape(MARKS)}]*[A-Za-z_<][^ {GLUE}{re.escape(MARKS)}]*)(?:(?: {GLUE},)?{_G}\1(?= |$))+"
+    rf"(?<![^ {GLUE}])(?=[^ ]{{0,40}}[A-Za-z_<])([^ {GLUE}{re.escape(MARKS)}]{{1,80}})(?= )(?:(?: {GLUE},)?{_G}\1(?= |$))+"
 )
 _COLUMNS: Final = frozenset(
     ("<NUM>", "<HEX>", "<TIME>", "<DATE>", "<DURATION>", "<SIZE>", "<PATH>", "<IP>", "<BOOL>")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -90,3 +92,37 @@ def test_what_is_glued_to_a_mask_never_leaves_half_a_value(before: str, mask: st
     spelling = value(token)
     assert is_value(spelling)
     assert value(token, alone=True).count("<") == 1
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "<0>",
+        "x0-",
+        "a@b.",
+        "a-",
+        "<",
+        "/a",
+        '"a b ',
+        "0:0:",
+        "n0,n0 ",
+        "a.",
+        "Mar 0 ",
+        "f0:",
+        "(",
+        "=",
+        "'a ",
+    ],
+)
+def test_no_line_makes_a_pattern_run_wild(part: str) -> None:
+    """Twice the length may take a few times as long, not hundreds of times."""
+    masker = Masker()
+    short, long = (part * (size // len(part)) for size in (1000, 2000))
+    assert cpu(masker, long) < 20 * max(cpu(masker, short), 0.002)
+    assert cpu(masker, long) < 0.25
+
+
+def cpu(masker: Masker, text: str) -> float:
+    begin = time.process_time()
+    masker.mask_many([text])
+    return time.process_time() - begin
