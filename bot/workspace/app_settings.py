@@ -16,6 +16,7 @@ from bot.workspace.model import App, Json
 from bot.workspace.state import State
 
 MANIFEST_LENGTH = 100_000
+MANIFEST_DEPTH = 50  # Slack's own manifests nest six deep; the reader of YAML calls itself for each level
 
 
 def settings_of(state: State, app: App, base_url: str) -> Json:
@@ -61,6 +62,11 @@ def settings_of(state: State, app: App, base_url: str) -> Json:
 def read_manifest(text: str) -> Json:
     """Return a pasted manifest (YAML or JSON); raises `WorkspaceRefused` with what is wrong with it."""
     try:
+        if _is_deep(text):
+            raise WorkspaceRefused(
+                f"the manifest is nested more than {MANIFEST_DEPTH} deep",
+                hint="`mayday slack manifest` prints one",
+            )
         found = yaml.safe_load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -71,3 +77,16 @@ def read_manifest(text: str) -> Json:
             "the manifest is not a table of keys", hint="`mayday slack manifest` prints one"
         )
     return found
+
+
+def _is_deep(text: str) -> bool:
+    """Look at the nesting before anything is built: events come one by one, however deep they lie."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > MANIFEST_DEPTH:
+            return True
+    return False

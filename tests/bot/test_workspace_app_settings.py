@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import subprocess
 import sys
@@ -84,6 +85,16 @@ def test_what_is_no_manifest_is_refused_in_a_sentence(workspace: RunningWorkspac
     assert workspace.client.app()["commands"] == [{"name": "/incident", "taken": False}]
 
 
+@pytest.mark.parametrize(
+    "text", ["x: " + "[" * 3000 + "]" * 3000, "x: " + '{"a":' * 3000 + "1" + "}" * 3000, "- " * 3000 + "x"]
+)
+def test_a_manifest_that_is_nested_without_end_is_refused_in_a_sentence(
+    workspace: RunningWorkspace, text: str
+) -> None:
+    with pytest.raises(WorkspaceRefused, match="nested more than 50 deep"):
+        post(workspace, text)
+
+
 # at the terminal
 
 
@@ -116,6 +127,49 @@ def test_the_keys_can_go_to_a_file_for_their_owner_that_goes_with_the_workspace(
     assert "export MAYDAY_SLACK_BOT_TOKEN='xoxb-" in text
     assert "xoxb-" not in printed
     assert not keys.exists()
+
+
+KEPT = "export MAYDAY__SLACK__BASE_URL='http://127.0.0.1:1/api/'\nexport MAYDAY_SLACK_BOT_TOKEN='xoxb-1'\n"
+
+
+@pytest.mark.parametrize("kind", ["notes", "keys and more", "link", "dangling link", "directory", "pipe"])
+def test_what_exists_under_the_name_of_the_keys_is_never_written_over(tmp_path: Path, kind: str) -> None:
+    keys, other = tmp_path / "keys", tmp_path / "other"
+    match kind:
+        case "notes" | "keys and more":
+            keys.write_text("my notes" if kind == "notes" else KEPT + "my notes\n")
+        case "directory":
+            keys.mkdir()
+        case "pipe":
+            os.mkfifo(keys)
+        case _:
+            keys.symlink_to(other)
+            if kind == "link":
+                other.write_text(KEPT)
+    before = {path.name: (path.lstat().st_ino, path.lstat().st_size) for path in tmp_path.iterdir()}
+    done = subprocess.run([*WORKSPACE, "--keys", str(keys)], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, "keys exists and holds something else" in done.stderr) == (2, True)
+    assert {path.name: (path.lstat().st_ino, path.lstat().st_size) for path in tmp_path.iterdir()} == before
+
+
+def test_only_the_keys_are_written_and_only_they_are_removed(tmp_path: Path) -> None:
+    keys, neighbour = tmp_path / "keys", tmp_path / "keys.new"
+    keys.write_text(KEPT)  # left behind by a workspace that was killed
+    neighbour.write_text("precious")
+    with subprocess.Popen(
+        [*WORKSPACE, "--keys", str(keys)], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert "MAYDAY_SLACK_APP_TOKEN" in keys.read_text()
+        mine = tmp_path / "mine"
+        mine.write_text("mine")
+        mine.replace(keys)  # somebody needs the name for something else
+        process.terminate()
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "keys": "mine",
+        "keys.new": "precious",
+    }
 
 
 def test_the_configuration_says_where_it_listens_and_what_its_command_is_called(tmp_path: Path) -> None:
