@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
-from rich.table import Table
+from rich.console import Console
 
 from bot.cli.common import MARKUP, ConfigOption, JsonOption, console
+from bot.cli.rows import GAP, PROSE, natural_widths, show_rows, wrapping
 from bot.config import DEFAULT_FILE, Config, keys, read
 from models.errors import BadInput
 
@@ -69,14 +71,27 @@ def show(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         return
     file = config or DEFAULT_FILE
     given = tomllib.loads(file.read_text("utf-8")) if file.exists() else {}
-    table = Table("key", "value", "from", "meaning", box=None, pad_edge=False, header_style="bold")
+    rows: list[list[str]] = []
     for path, field in keys():
         value = _value(loaded, path)
         if not isinstance(value, BaseModel):
-            table.add_row(
-                path, json.dumps(to_jsonable_python(value)), _source(path, given), field.description or ""
-            )
-    console().print(table)
+            text = json.dumps(to_jsonable_python(value), ensure_ascii=False)
+            rows.append([path, text, _source(path, given), field.description or ""])
+    _show(console(), rows)
+
+
+def _show(out: Console, rows: Sequence[Sequence[str]]) -> None:
+    """Print keys that can be copied, whatever the width; values and meanings wrap."""
+    names = ("key", "value", "from", "meaning")
+    if not out.is_terminal:
+        show_rows(out, names, rows)
+        return
+    widths = natural_widths(names, rows)
+    left = max(2 * PROSE, out.width - widths[0] - widths[2] - 3 * GAP)
+    widths[1] = min(widths[1], left // 2)
+    widths[3] = left - widths[1]
+    out.width = max(out.width, sum(widths) + 3 * GAP)
+    out.print(wrapping(names, widths, rows))
 
 
 @app.command()

@@ -13,9 +13,9 @@ from typing import Annotated, Any
 import pyarrow as pa
 import typer
 from pydantic_core import to_jsonable_python
-from rich.table import Table
 
 from bot.cli.common import ConfigOption, JsonOption, StateOption, console, local_time, setting, state_layout
+from bot.cli.rows import show_rows
 from command_center.access.operators import Directory, Permission, may
 from models.errors import BadInput
 from storage.client import StoreClient
@@ -37,7 +37,10 @@ def sql(
     config: ConfigOption = None,
     state: StateOption = None,
 ) -> None:
-    """Ask the database. Answers are as fresh as the last commit; times are UTC in JSON and CSV, local in tables."""
+    """Ask the database. Answers are as fresh as the last commit; times are UTC in JSON and CSV, local in tables.
+
+    A table is as wide as it needs where it goes to a file or pipe; on a terminal too narrow for it each row is a block.
+    """
     if sum((query is not None, question is not None, list_questions, attach)) != 1:
         raise BadInput(
             "give exactly one of a query, --question NAME, --list or --attach",
@@ -65,11 +68,13 @@ def sql(
         writer.writerow(rows.column_names)
         writer.writerows(row.values() for row in rows.to_pylist())
     else:
-        table = Table(*rows.column_names, header_style="bold")
-        for row in rows.to_pylist():
-            table.add_row(*(_cell(value) for value in row.values()))
-        console().print(table)
-        console(to_stderr=True).print(f"{rows.num_rows} rows", style="dim")
+        out = console()
+        exact = not out.is_terminal
+        cells = [[_cell(value, exact=exact) for value in row.values()] for row in rows.to_pylist()]
+        show_rows(out, rows.column_names, cells)
+        console(to_stderr=True).print(
+            f"{rows.num_rows} {'row' if rows.num_rows == 1 else 'rows'}", style="dim"
+        )
 
 
 def _attach(config: Path | None, state: Path | None) -> None:
@@ -104,19 +109,17 @@ def readable(table: pa.Table) -> pa.Table:
     return table
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, *, exact: bool) -> str:
+    """Return one value as text; numbers are rounded for eyes alone."""
     if value is None:
         return ""
     if isinstance(value, datetime):
         return local_time(value)
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) and not exact else str(value)
 
 
 def _list(as_json: bool) -> None:
     if as_json:
         print(json.dumps([{"name": q.name, "asks": q.asks, "sql": q.sql} for q in QUESTIONS], indent=2))
         return
-    table = Table("name", "what it answers", box=None, pad_edge=False, header_style="bold")
-    for q in QUESTIONS:
-        table.add_row(q.name, q.asks)
-    console().print(table)
+    show_rows(console(), ["name", "what it answers"], [[q.name, q.asks] for q in QUESTIONS])

@@ -1,0 +1,104 @@
+"""What answers and settings look like: nothing is cut, whether they go to a terminal or to a file."""
+
+from __future__ import annotations
+
+import os
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+from test_cli_answers import ME, serving
+
+from bot.cli.config import _show
+from bot.cli.main import run
+from bot.cli.rows import show_rows
+from bot.config import keys
+
+LONG = "words that say at some length what a column of the database means " * 2
+
+
+def shown(names: list[str], rows: list[list[str]], *, width: int, terminal: bool = True) -> str:
+    out = StringIO()
+    console = Console(
+        file=out, width=width, force_terminal=terminal, color_system=None, markup=False, highlight=False
+    )
+    show_rows(console, names, rows)
+    return out.getvalue()
+
+
+@given(
+    st.lists(
+        st.text(st.characters(codec="ascii", categories=("L", "N")), max_size=60), min_size=1, max_size=8
+    ),
+    st.integers(20, 120),
+    st.booleans(),
+)
+def test_every_character_of_every_cell_is_shown(cells: list[str], width: int, terminal: bool) -> None:
+    text = shown([f"name{at}" for at in range(len(cells))], [cells], width=width, terminal=terminal)
+    assert "…" not in text
+    for cell in cells:
+        assert all(text.count(character) >= cell.count(character) for character in cell)
+
+
+def test_a_file_gets_one_whole_line_for_each_row_however_narrow_the_terminal_was() -> None:
+    lines = shown(["id", "text"], [["1", LONG], ["2", LONG]], width=20, terminal=False).splitlines()
+    assert [line.strip() for line in lines[1:]] == [f"{n}   {LONG.strip()}" for n in (1, 2)]
+
+
+def test_on_a_terminal_one_long_column_wraps_and_the_others_stand_whole() -> None:
+    names = ["table_name", "column_name", "meaning"]
+    lines = shown(names, [["incident", "acknowledged_at", LONG]], width=80).splitlines()
+    assert len(lines) > 2
+    assert lines[1].startswith("incident    acknowledged_at  words that")
+    assert max(map(len, lines)) <= 80
+
+
+def test_on_a_terminal_columns_that_do_not_fit_become_a_block_for_each_row() -> None:
+    text = shown([f"column_{at}" for at in range(9)], [[f"a value of {at}" for at in range(9)]], width=60)
+    assert text.splitlines()[0] == "row 1"
+    assert "column_8  a value of 8" in text
+
+
+def test_data_is_never_taken_for_markup_or_a_picture() -> None:
+    assert "[bold]x[/bold] :smile:" in shown(["a"], [["[bold]x[/bold] :smile:"]], width=80)
+
+
+def test_an_answer_in_a_pipe_is_not_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "30")
+    with serving(tmp_path / "state", ME):
+        assert run(["sql", "FROM dictionary", "--state", str(tmp_path / "state")]) == 0
+        said = capsys.readouterr()
+        assert run(["sql", "FROM dictionary", "--csv", "--state", str(tmp_path / "state")]) == 0
+        rows = capsys.readouterr().out.splitlines()
+    assert "…" not in said.out
+    assert len(said.out.splitlines()) == len(rows)
+    assert said.err.strip() == f"{len(rows) - 1} rows"
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_keys_of_the_configuration_can_be_copied_at_every_width(width: int) -> None:
+    out = StringIO()
+    console = Console(file=out, width=width, force_terminal=True, color_system=None)
+    _show(console, [[path, '"value"', "default", field.description or ""] for path, field in keys()])
+    first = {line.split(" ")[0] for line in out.getvalue().splitlines()}
+    assert {path for path, _ in keys()} <= first
+    assert "…" not in out.getvalue()
+
+
+def test_the_configuration_in_a_pipe_has_one_line_for_each_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "40")
+    assert os.environ["COLUMNS"] == "40"
+    assert run(["config", "show"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("receive.max_connections ") and "default" in line for line in lines)
+    known = {path for path, _ in keys()}
+    assert {line.split(" ")[0] for line in lines[1:]} <= known
