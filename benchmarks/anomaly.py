@@ -27,22 +27,29 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from benchmarks.session_worlds import SCENARIOS, Scenario, World
+from benchmarks.session_copies import copies
+from benchmarks.session_worlds import SCENARIOS, Scenario, Session, World
 from models.detectors import DetectorSettings
 from models.detectors.failure_words import speaks_of_failure
 from models.detectors.session_watch import SessionWatch
 
+_UNGATED = "what is flagged is learnt too"
 _GROUPS: dict[str, tuple[str, ...]] = {
     "all reasons": (),
+    _UNGATED: (),
     "without new and rare events": ("new_event", "rare_event"),
     "without rare errors": ("rare_error",),
     "without missing events": ("missing_event",),
     "without broken-off sessions": ("incomplete",),
     "without repetition": ("repeated",),
+    "without too few of an event": ("too_few",),
     "without new shapes": ("new_shape",),
     "without new steps": ("new_step",),
     "without wrong order": ("wrong_order",),
 }
+
+
+_Stream = tuple[list[Session], list[Session]]
 
 
 class BadInput(Exception):
@@ -105,13 +112,27 @@ def predict(learnt: Sequence[_Ended], judged: Sequence[_Ended]) -> Iterator[tupl
         yield session.session, verdict.score, int(verdict.flag)
 
 
-def made_up(
-    scenario: Scenario, muted: Sequence[str], worlds: Iterable[int], sessions: int = 1500
+def programs(scenario: Scenario, seeds: Iterable[int], sessions: int = 1500) -> Iterator[_Stream]:
+    """Yield what a watch learns and judges, of one made-up program after the other."""
+    for seed in seeds:
+        yield World(seed).sessions(scenario, sessions, sessions)
+
+
+def stores(contamination: float, seeds: Iterable[int], sessions: int = 1500) -> Iterator[_Stream]:
+    """Yield the same of the made-up store with copies."""
+    for seed in seeds:
+        yield copies(seed, sessions, 2 * sessions, contamination)
+
+
+def judge(
+    streams: Iterable[_Stream], muted: Sequence[str] = (), *, gated: bool = True
 ) -> tuple[list[float], list[float]]:
-    """Return F1 and false positive rate of each made-up program."""
+    """Return F1 and false positive rate of each stream, without the reasons that are `muted`.
+
+    Where it is not `gated`, what was flagged is learnt as well.
+    """
     scores, rates = [], []
-    for seed in worlds:
-        learnt, judged = World(seed).sessions(scenario, sessions, sessions)
+    for learnt, judged in streams:
         watch = SessionWatch(DetectorSettings(), muted)
         for session in learnt:
             watch.learn(session.events)
@@ -119,6 +140,8 @@ def made_up(
         for at, session in enumerate(judged):
             verdict = watch.ended(session.events, at * 500_000_000, session.errors)
             cells[bool(session.failure), verdict.flag] += 1
+            if verdict.flag and not gated:
+                watch.learn(session.events)
         hit, false, lost = cells[True, True], cells[False, True], cells[True, False]
         scores.append(2 * hit / max(1, 2 * hit + false + lost))
         rates.append(false / max(1, false + cells[False, False]))
@@ -126,11 +149,14 @@ def made_up(
 
 
 def ablation(worlds: int) -> Iterator[str]:
-    """Yield the lines of a table: mean F1 per scenario, and the mean false positive rate of all."""
-    yield "| | " + " | ".join(scenario.name for scenario in SCENARIOS) + " | FPR |"
-    yield "|---" * (len(SCENARIOS) + 2) + "|"
+    """Yield the lines of a table: mean F1 per kind of stream, and the mean false positive rate of all."""
+    names = [*(scenario.name for scenario in SCENARIOS), "store", "store, contaminated 3 %"]
+    yield "| | " + " | ".join(names) + " | FPR |"
+    yield "|---" * (len(names) + 2) + "|"
     for name, muted in _GROUPS.items():
-        rows = [made_up(scenario, muted, range(worlds)) for scenario in SCENARIOS]
+        gated = name != _UNGATED
+        rows = [judge(programs(scenario, range(worlds)), muted, gated=gated) for scenario in SCENARIOS]
+        rows += [judge(stores(share, range(worlds)), muted, gated=gated) for share in (0.0, 0.03)]
         rate = mean(rate for _, rates in rows for rate in rates)
         yield f"| {name} | " + " | ".join(f"{mean(scores):.3f}" for scores, _ in rows) + f" | {rate:.4f} |"
 

@@ -23,6 +23,8 @@ _LEAST_PLACES: Final = 5
 """Different places at which sessions stop from which on stopping is taken for a cut in the log."""
 _SAMPLE: Final = 200
 """Single shapes that are held against all others; the latest of them."""
+_FAILURES: Final = 0.05
+"""Share of what was learnt that may be failures of all kinds together."""
 _COMMON: Final = 0.05
 """Share of sessions from which on an event cannot belong to failures alone."""
 _EARLY: Final = 0.1
@@ -54,6 +56,8 @@ class Norms:
     """The greatest share of the sessions with some common event that an event is in."""
     usual_counts: dict[str, tuple[int, int]] | None = None
     """How often an event comes in a session that has it, but for the share that may be contaminated."""
+    fixed_counts: dict[str, tuple[int, tuple[int, ...]]] | None = None
+    """How often an event comes in nearly all sessions that have it, and all the counts that are common."""
     cut: bool = False
     """Whether the log is cut, so that sessions stop anywhere."""
     stops: tuple[str, ...] = ()
@@ -78,6 +82,7 @@ def fit(table: ShapeTable, false_alarms: float, contamination: float) -> Norms:
     always = implications(
         _together(whole), dict(whole.supports()), exceptions, least=math.ceil(2 / exceptions)
     )
+    counts = _counts(whole, contamination)
     return Norms(
         novelty=rarest[1] / max(1, table.sessions),
         rare_support=_rare_support(rarest, 2 * false_alarms * table.sessions),
@@ -85,7 +90,8 @@ def fit(table: ShapeTable, false_alarms: float, contamination: float) -> Norms:
         always=always,
         mostly=mostly,
         commonest=_commonest(together, supports, table.sessions),
-        usual_counts=_usual_counts(whole, contamination),
+        usual_counts=_usual_counts(counts, contamination),
+        fixed_counts=_fixed_counts(counts, contamination),
         cut=cut,
         stops=stops,
     )
@@ -175,20 +181,34 @@ def _stops(table: ShapeTable, rules: dict[str, tuple[str, ...]]) -> tuple[bool, 
     return True, tuple(sorted(name for name, rate in rates.items() if rate > limit))
 
 
-def _usual_counts(table: ShapeTable, exceptions: float) -> dict[str, tuple[int, int]]:
-    """Return event -> how often it comes in a session that has it, at least and at most.
-
-    A share of `exceptions` is left out at either end; an event of too few sessions for that says nothing.
-    """
+def _counts(table: ShapeTable, exceptions: float) -> dict[str, Counter[int]]:
+    """Return event -> how often it comes -> in how many sessions; events of too few sessions are left out."""
     counts: dict[str, Counter[int]] = {}
     for shape, n in table:
         for name, count in shape:
             counts.setdefault(name, Counter())[count] += n
+    return {name: seen for name, seen in sorted(counts.items()) if seen.total() * exceptions >= 0.5}
+
+
+def _usual_counts(counts: dict[str, Counter[int]], exceptions: float) -> dict[str, tuple[int, int]]:
+    """Return event -> how often it comes at least and at most; `exceptions` are left out at either end."""
     return {
         name: (_beyond(seen, sorted(seen), exceptions), _beyond(seen, sorted(seen, reverse=True), exceptions))
-        for name, seen in sorted(counts.items())
-        if seen.total() * exceptions >= 0.5
+        for name, seen in counts.items()
     }
+
+
+def _fixed_counts(
+    counts: dict[str, Counter[int]], exceptions: float
+) -> dict[str, tuple[int, tuple[int, ...]]]:
+    """Return event -> how often it comes, where that is always the same, and what else is common."""
+    fixed = {}
+    for name, seen in counts.items():
+        ((count, n),) = seen.most_common(1)
+        if n >= (1 - _FAILURES) * seen.total():
+            common = tuple(sorted(other for other, n in seen.items() if n >= exceptions * seen.total()))
+            fixed[name] = count, common
+    return fixed
 
 
 def _beyond(seen: Counter[int], order: list[int], exceptions: float) -> int:

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from models.detectors.base import ExplainingDetector, Features, Reason, against
 from models.detectors.session_norms import (
+    INCOMPLETE,
     Nearest,
     Norms,
     fit,
@@ -30,6 +31,8 @@ class SessionShape(ExplainingDetector):
     - `missing_event`: lacks what sessions with one of its events have but for half of `contamination`;
     - `incomplete`: lacks a third of what they have but for `contamination` of them, however often that
       was seen. Where sessions stop at many different places it is the log that was cut, and no reason;
+    - `too_few`: an event that always comes the same number of times lacks a third of them, if it comes;
+    - `repeated`: an event comes four times as often as it does in nearly all sessions;
     - `new_shape`: never seen, and further from all that was than single usual sessions are.
 
     Blind to a failure that repeats itself in what is learnt, lacks little and does not speak of failure,
@@ -90,8 +93,7 @@ class SessionShape(ExplainingDetector):
         shape = shape_of(x["events"])
         found = [
             *self._events(shape, frozenset(x.get("errors", ()))),
-            *self._lacking(shape),
-            *self._repeated(shape),
+            *self._broken(shape),
         ]
         if not table.count(shape) and not self._is_cut(shape, missing(shape, norms.mostly)[0]):
             found += self._new(shape)
@@ -102,7 +104,7 @@ class SessionShape(ExplainingDetector):
         if self._table.sessions < self.least_sessions:
             return []
         shape = shape_of(x["events"])
-        return [*self._lacking(shape), *self._repeated(shape)]
+        return self._broken(shape)
 
     def nearest(self, x: Features) -> Nearest | None:
         """Return the known shape that a session is nearest to: what is missing and too many shows there."""
@@ -122,11 +124,14 @@ class SessionShape(ExplainingDetector):
                 found.append(Reason("rare_event", (name,), 1 - against(support, norms.rare_support)))
         return found
 
-    def _lacking(self, shape: Shape) -> list[Reason]:
-        norms = self._norms
-        lacking, due = missing(shape, norms.mostly)
+    def _broken(self, shape: Shape) -> list[Reason]:
+        lacking, due = missing(shape, self._norms.mostly)
         if self._is_cut(shape, lacking):
-            return []
+            return self._repeated(shape)
+        return [*self._lacking(shape, lacking, due), *self._too_few(shape), *self._repeated(shape)]
+
+    def _lacking(self, shape: Shape, lacking: list[str], due: int) -> list[Reason]:
+        norms = self._norms
         if incomplete(shape, norms.mostly):
             return [Reason("incomplete", tuple(lacking), 0.5 + len(lacking) / due / 2)]
         lacking, due = missing(shape, norms.always)
@@ -139,6 +144,17 @@ class SessionShape(ExplainingDetector):
         if not self._norms.cut or not lacking or not stops_early(shape, lacking, self._table):
             return False
         return last_of(shape, self._table) not in self._norms.stops
+
+    def _too_few(self, shape: Shape) -> list[Reason]:
+        fixed = self._norms.fixed_counts or {}
+        cut_in = last_of(shape, self._table) if self._norms.cut and shape else ""
+        found = []
+        for name, count in shape:
+            if name in fixed and name != cut_in:
+                due, common = fixed[name]
+                if due - count >= INCOMPLETE * due and count not in common:
+                    found.append(Reason("too_few", (name,), 1 - against(count, 2 * due)))
+        return found
 
     def _repeated(self, shape: Shape) -> list[Reason]:
         usual = self._norms.usual_counts or {}

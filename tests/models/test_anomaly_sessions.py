@@ -9,7 +9,7 @@ from statistics import mean
 
 import pytest
 
-from benchmarks.anomaly import made_up
+from benchmarks.anomaly import judge, programs, stores
 from benchmarks.session_worlds import SCENARIOS
 from models.detectors import DetectorSettings
 from models.detectors.session_watch import SessionWatch
@@ -88,6 +88,13 @@ def test_a_log_that_is_cut_anywhere_makes_short_sessions_usual() -> None:
     made = watch(cut)
     assert not any(made.ended(WORK[:n], 0).flag for n in range(1, 7))
     assert made.ended(("lock", "read", "write"), 0).flag  # headless: no cut does that
+
+
+def test_too_few_of_an_event_that_always_comes_as_often_are_flagged_though_some_were_learnt() -> None:
+    made = SessionWatch(SETTINGS)
+    for n in range(1500):
+        made.learn(("open", *["copy"] * (3 if n % 90 else 2), "close"))
+    assert kinds(made, ("open", "copy", "copy", "close")) == {"too_few"}
 
 
 def test_an_event_again_and_again_is_flagged() -> None:
@@ -186,6 +193,12 @@ def test_a_giant_session_and_an_empty_one_do_no_harm() -> None:
     ("scenario", "least"), [(0, 0.95), (1, 0.85), (2, 0.80)], ids=["clean", "1 %", "3 %"]
 )
 def test_made_up_programs_nobody_tuned_for_are_judged_well(scenario: int, least: float) -> None:
-    scores, rates = made_up(SCENARIOS[scenario], (), worlds=range(200, 205))
+    scores, rates = judge(programs(SCENARIOS[scenario], range(200, 205)))
     assert mean(scores) >= least
+    assert mean(rates) <= 0.005
+
+
+def test_a_store_with_copies_is_judged_well_though_what_was_learnt_is_contaminated() -> None:
+    scores, rates = judge(stores(0.03, range(200, 203)))
+    assert mean(scores) >= 0.85
     assert mean(rates) <= 0.005
