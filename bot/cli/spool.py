@@ -13,12 +13,22 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 from pydantic_core import to_jsonable_python
 from rich.table import Table
+from rich.text import Text
 
-from bot.cli.common import MARKUP, ConfigOption, JsonOption, StateOption, console, setting, state_layout
+from bot.cli.common import (
+    MARKUP,
+    ConfigOption,
+    JsonOption,
+    StateOption,
+    console,
+    local_time,
+    setting,
+    state_layout,
+)
 from models.errors import BadInput, MaydayError
 
 if TYPE_CHECKING:
-    from stream.spool import Damage
+    from stream.spool import Damage, SpoolInfo
 
 app = typer.Typer(
     add_completion=False, rich_markup_mode=MARKUP, no_args_is_help=True, help="Look into the spool."
@@ -41,15 +51,14 @@ def info(
 
     layout = state_layout(config, state)
     seen = spool_info(layout.spool, KeyRing.load(layout, create=False), verify=verify)
-    found = to_jsonable_python(seen)
     if as_json:
-        print(json.dumps(found))
+        print(json.dumps(to_jsonable_python(seen)))
     else:
-        table = Table("what", "value", box=None, pad_edge=False, header_style="bold")
-        for name, value in found.items():
-            table.add_row(
-                name.replace("_", " "), json.dumps(value) if isinstance(value, list | dict) else str(value)
-            )
+        table = Table.grid(padding=(0, 2, 0, 0))
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
+        for name, value in _told(seen):
+            table.add_row(name, Text(value))
         out = console()
         out.print(table)
         if verify and not seen.damage:
@@ -120,6 +129,44 @@ def reread(config: ConfigOption = None, state: StateOption = None) -> None:
         f"The stream reads {found.blocks} blocks again, from block {found.first_seq} on, which was received at "
         f"{oldest:%Y-%m-%d %H:%M:%S} UTC. What the database has counted before, it does not count again."
     )
+
+
+def _told(seen: SpoolInfo) -> Iterator[tuple[str, str]]:
+    """Say what a person asks of a spool; what nobody knows is left out."""
+    yield "Files", f"{seen.segments:,}, {size(seen.bytes)}"
+    if seen.blocks:
+        yield "Blocks", f"{seen.blocks:,}, number {seen.first_seq:,} to {seen.next_seq - 1:,}"
+    else:
+        yield "Blocks", "none"
+    for name, moment in (("Oldest received", seen.oldest_ns), ("Newest received", seen.newest_ns)):
+        if moment is not None:
+            yield name, local_time(datetime.fromtimestamp(moment // 10**9, UTC))
+    if seen.consumed is None:
+        yield "Read by the stream", "nothing yet"
+    else:
+        yield "Read by the stream", f"up to block {seen.consumed.seq:,}"
+    yield "Waiting for it", f"{seen.waiting_blocks:,} blocks" if seen.waiting_blocks else "nothing"
+    yield "Duplicates", f"{seen.duplicates:,} (came again, not stored again)"
+    if seen.quarantined is not None:
+        reasons = ", ".join(f"{reason} {count:,}" for reason, count in seen.quarantined.items())
+        aside = sum(seen.quarantined.values())
+        yield "Kept aside", f"{aside:,} that did not decode: {reasons}" if aside else "nothing"
+    if seen.damage is None:
+        yield "Damage", "none is known; --verify reads every block"
+    else:
+        yield "Damage", f"{len(seen.damage):,} places" if seen.damage else "none"
+
+
+def size(count: int) -> str:
+    """Return a number of bytes as people say it.
+
+    >>> size(812), size(48_230_000), size(3_100_000_000)
+    ('812 bytes', '48.2 MB', '3.1 GB')
+    """
+    for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if count >= unit:
+            return f"{count / unit:,.1f} {name}"
+    return f"{count} bytes"
 
 
 def _sentence(place: Damage) -> str:

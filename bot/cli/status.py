@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from bot.cli.common import ConfigOption, JsonOption, StateOption, console, setting
+from bot.cli.common import ConfigOption, JsonOption, Setting, StateOption, console, setting
 from bot.readiness import read_status
+from models.errors import MaydayError
 from storage.client import StoreClient
 from storage.errors import StoreTimeout, StoreUnavailable
 from storage.layout import Layout
-
-if TYPE_CHECKING:
-    from bot.agents import AgentRow
 
 PROCESSES = ("receive", "stream", "command")
 
@@ -26,69 +21,38 @@ PROCESSES = ("receive", "stream", "command")
 def status(as_json: JsonOption = False, config: ConfigOption = None, state: StateOption = None) -> None:
     """Say what runs, how far behind it is and which incidents are open; exit code 1 while something is wrong."""
     from bot.agents import agents
+    from bot.cli.status_view import show_status, troubles
+    from models.clock import system_clock
 
     known = setting(config, state)
     found = gather(known.layout)
     heard = agents(known.config, known.layout)
     found["agents"] = [row.model_dump(mode="json") for row in heard]
+    found["incidents"] = _incidents(known, found["open_incidents"])
     if as_json:
         print(json.dumps(found))
     else:
-        table = Table("process", "state", "pid", "details", box=None, pad_edge=False, header_style="bold")
-        for name in PROCESSES:
-            each = found["processes"][name]
-            details = ", ".join(
-                f"{key.replace('_', ' ')} {value}"
-                for key, value in each["details"].items()
-                if not isinstance(value, dict | list)
-            )
-            state_word = "FAILING" if each["failures"] else "up" if each["up"] else "DOWN"
-            table.add_row(name, state_word, str(each["pid"] or ""), details)
-        console().print(table)
-        for name in PROCESSES:
-            if trouble := found["processes"][name]["trouble"]:
-                console().print(f"{name}: {trouble}", soft_wrap=True)
-        if found["spool_damage"]:
-            console().print(damage_sentence(found["spool_damage"]), soft_wrap=True)
-        console().print(
-            f"open incidents: {found['open_incidents']}"
-            if found["open_incidents"] is not None
-            else "open incidents: unknown"
-        )
-        show_agents(console(), heard)
-    well = all(each["up"] and not each["trouble"] for each in found["processes"].values())
-    if not well or found["spool_damage"]:
+        show_status(console(), found, heard, system_clock())
+    if not all(each["up"] for each in found["processes"].values()) or any(troubles(found)):
         raise typer.Exit(1)
 
 
-def damage_sentence(places: int) -> str:
-    """Say that the spool is damaged at so many places.
+def _incidents(known: Setting, count: int | None) -> list[dict[str, Any]] | None:
+    """Return the incidents that are open; None where nobody answers, or this Unix user is no operator who may read them.
 
-    >>> damage_sentence(1)
-    'spool: DAMAGED at 1 place; `mayday spool info` names it'
+    Asking all the same would be entered in the audit chain as an attempt.
     """
-    which = (
-        "1 place; `mayday spool info` names it"
-        if places == 1
-        else f"{places} places; `mayday spool info` names them"
-    )
-    return f"spool: DAMAGED at {which}"
+    from command_center.access.operators import Directory, Permission, may
 
-
-def show_agents(out: Console, heard: Sequence[AgentRow]) -> None:
-    """Print the agents that the receiver has heard since its start, and say of each that has gone quiet how unusual that is."""
-    from bot.agents import since, span
-
-    if not heard:
-        return
-    table = Table(
-        "agent", "last message", "messages", "bytes", "", box=None, pad_edge=False, header_style="bold"
-    )
-    for row in heard:
-        word = f"GONE QUIET (usually every {span(max(1.0, row.usual_s))})" if row.gone_quiet else ""
-        table.add_row(row.agent, since(row.last_at, row.quiet_s), f"{row.messages:,}", f"{row.bytes:,}", word)
-    out.print()
-    out.print(table)
+    if not count:
+        return None if count is None else []
+    if not may(Directory(known.config.operators).by_uid(os.getuid()), Permission.READ).allowed:
+        return None
+    try:
+        told = StoreClient(known.layout.socket).perform({"action": "list", "which": "open"})
+    except MaydayError:  # it went away in between
+        return None
+    return list(told["incidents"]) if told["ok"] else None
 
 
 def gather(layout: Layout) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from bot.doctor import Circumstances, State, check_spool
 from models.clock import FrozenClock
 from storage.layout import Layout
 from storage.seal import KeyRing
-from stream.spool import SpoolSettings, SpoolWriter
+from stream.spool import Quarantine, Quarantined, SpoolSettings, SpoolWriter
 from stream.spool.segment import numbers, path_of
 from stream.spool.testing import numbered_entry
 
@@ -121,3 +122,29 @@ def test_the_doctor_sees_a_missing_segment_by_itself(layout: Layout) -> None:
     path_of(layout.spool, numbers(layout.spool)[0]).unlink()
     at = Circumstances(Config(), layout, FrozenClock(START), {})
     assert State.WRONG in [finding.state for finding in check_spool(at)]
+
+
+def test_a_person_reads_times_sizes_and_reasons_and_no_internals(
+    layout: Layout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ring = KeyRing.load(layout, create=False)
+    with Quarantine.open(layout.spool, ring, SpoolSettings()) as quarantine:
+        quarantine.add([Quarantined(1, 0, 0, "bad_gzip", numbered_entry(1))])
+    assert info(layout) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    for word in ("None", "null", "_ns", "[", "{"):
+        assert word not in shown
+    assert "Blocks 20, number 0 to 19" in shown
+    assert re.search(r"Files \d+, [\d.]+ [kM]B", shown), shown
+    assert re.search(r"Newest received \d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d{4}", shown), shown
+    assert "Read by the stream nothing yet Waiting for it 20 blocks" in shown
+    assert "Kept aside 1 that did not decode: bad_gzip 1" in shown
+
+
+def test_an_empty_spool_is_told_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    layout = Layout(tmp_path / "state").prepare()
+    KeyRing.load(layout, create=True)
+    assert info(layout) == 0
+    shown = capsys.readouterr().out
+    assert "none" in shown
+    assert "None" not in shown
