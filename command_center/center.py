@@ -23,6 +23,7 @@ from command_center.incidents.intake import Intake
 from command_center.incidents.journal import CLOCK, NoIncident, as_id, enter, load, save, timeline
 from command_center.incidents.lifecycle import MACHINES, touched
 from command_center.incidents.upkeep import Upkeep
+from command_center.refusals import Refusals
 from command_center.settings import CenterSettings
 from models.clock import Clock
 from models.errors import BadInput, Guarded
@@ -54,6 +55,7 @@ class CommandCenter:
     ) -> None:
         self._db, self._gate, self._directory = db, gate, directory
         self._settings, self._clock = settings, clock
+        self._refusals = Refusals(db, clock)
         self._upkeep = Upkeep(settings, gate.name)
         self._intake = Intake(self._upkeep, settings)
         self._desk = Desk(self._upkeep, settings, self._shown)
@@ -113,6 +115,14 @@ class CommandCenter:
         hash.
         """
         self._db.write(lambda tx: tx.audit("refused", as_id(who), cause=as_id(cause), reason=as_id(reason)))
+
+    def refuse_unknown(self, cause: str, reason: str) -> None:
+        """Record that somebody unproven was turned away, as often as they come (see `refusals.py`)."""
+        self._refusals.add(cause, reason)
+
+    def settle_refusals(self) -> None:
+        """Enter what was counted of the running minute; for when nothing more comes in."""
+        self._refusals.settle()
 
     def incidents(self, which: str, actor: Operator | None) -> tuple[Incident, ...]:
         """Return incidents, newest first: `open`, `mine` (open and led by `actor`), `all`, or open ones of
@@ -189,6 +199,7 @@ class CommandCenter:
         share of the traffic in error. Reads first, so that a quiet second writes nothing.
         """
         at = self._clock() if now is None else now
+        self._refusals.settle(at)
 
         def look(reader: Reader) -> bool:
             return bool(timers.due(_watched(reader), at, self._settings.sla) or self._upkeep.worse(reader))

@@ -379,7 +379,7 @@ def test_a_timestamp_that_is_no_number_is_answered_with_401(rig: Rig) -> None:
     stamps = ["soon", "", "-1", "١٢٣", "9" * 40]
     for stamp in stamps:
         assert post(url, COMMAND, headers | {name: stamp.encode()}) == 401
-    assert rig.refused() == ["bad_timestamp"] * len(stamps)
+    assert set(rig.refused()) == {"bad_timestamp"}
 
 
 def test_a_request_larger_than_slacks_is_cut_off(rig: Rig) -> None:
