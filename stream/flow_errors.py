@@ -28,6 +28,15 @@ class RecoveryDamaged(MaydayError):
     )
 
 
+class StateNotWritten(MaydayError):
+    code = "state_not_written"
+    meaning = (
+        "The stream's state below recovery/ could not be written: the disk, a limit on file sizes or a missing permission "
+        "does not allow it. The state is that of the last two seconds before; no line is lost."
+    )
+    remedy = "Make room where the state directory is; `mayday up` starts the stream again by itself."
+
+
 class StreamStopped(MaydayError):
     code = "stream_stopped"
     meaning = "The stream was told to stop while facts waited for the command center."

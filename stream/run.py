@@ -13,8 +13,10 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from typing import Final
 
 from bytewax.dataflow import Dataflow
 from bytewax.errors import BytewaxRuntimeError
@@ -33,7 +35,7 @@ from stream.collector import Collector
 from stream.dataflow import build
 from stream.field_settings import FieldSettings
 from stream.fields import FieldRules
-from stream.flow_errors import RecoveryDamaged, StreamFailed
+from stream.flow_errors import RecoveryDamaged, StateNotWritten, StreamFailed
 from stream.flow_settings import FlowSettings
 from stream.flow_status import Progress, status_path
 from stream.grouping import Faults, Grouping
@@ -47,6 +49,10 @@ from stream.stored_state import holds_everything, prepared_recovery, set_aside
 LOG = logging.getLogger(__name__)
 WEB_SERVER = "BYTEWAX_DATAFLOW_API_ENABLED"
 """Any value of it makes Bytewax listen on all addresses without authentication."""
+_NOT_WRITTEN: Final = tuple(
+    f"code: {code}," for code in ("DiskFull", "SystemIoFailure", "ReadOnly", "CannotOpen")
+)
+"""SQLite's reasons not to write, in the fixed words with which Bytewax passes them on."""
 
 
 def run_stream(
@@ -66,8 +72,8 @@ def run_stream(
     """Run until `stop` is set (or, with `until_end`, until the spool is read to its end).
 
     `spool` limits what is kept aside; `send` replaces the command center's socket. Raises `MaydayError`:
-    `SpoolLocked` if another stream runs on this state, `RecoveryDamaged`, `DatabaseBehind`, `StreamFailed`, and what
-    the parts raise.
+    `SpoolLocked` if another stream runs on this state, `RecoveryDamaged`, `DatabaseBehind`, `StreamFailed`,
+    `StateNotWritten`, and what the parts raise.
     """
     os.environ.pop(WEB_SERVER, None)
     layout.prepare()
@@ -104,9 +110,10 @@ def run_stream(
             source = SpoolSource(open_reader, settings, progress, committed, stop, until_end=until_end)
             grouping = Grouping(FieldRules(fields), aside, faults)
             flow = build(source, grouping, make_shard, FactsSink(delivery), progress)
-            recovery = RecoveryConfig(prepared_recovery(layout.recovery))  # type: ignore[no-untyped-call]
+            with _panics_in_words():
+                recovery = RecoveryConfig(prepared_recovery(layout.recovery))  # type: ignore[no-untyped-call]
             try:
-                with guarded("running the dataflow"):
+                with guarded("running the dataflow"), _panics_in_words():
                     _run_flow(flow, settings, recovery)
             except Guarded as error:
                 # What our steps raise is an error of ours by now: this is Bytewax's own, over what it had stored
@@ -137,6 +144,30 @@ def run_stream(
             LOG.info("stream: stopped while facts waited; they are made again at the next start")
         finally:
             progress.write(state)
+
+
+@contextmanager
+def _panics_in_words() -> Iterator[None]:
+    """Bytewax panics where its store cannot be written: make that an error of ours, whatever it comes out as.
+
+    A panic is no `Exception`, so nothing else would see it. Its class cannot be imported: the core makes it.
+    """
+    try:
+        yield
+    except MaydayError:
+        raise
+    except BaseException as error:
+        panicked = type(error).__name__ == "PanicException"
+        if not panicked and not isinstance(error, RuntimeError):
+            raise
+        text = str(error)
+        if "SqliteFailure" in text and any(code in text for code in _NOT_WRITTEN):
+            raise StateNotWritten(
+                "the stream's state cannot be written", hint=StateNotWritten.remedy
+            ) from None
+        if panicked:
+            raise Guarded(f"Bytewax failed ({described(error)})") from None
+        raise
 
 
 def _run_flow(flow: Dataflow, settings: FlowSettings, recovery: RecoveryConfig) -> None:
