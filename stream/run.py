@@ -44,15 +44,20 @@ from stream.shard import Shard
 from stream.sink import Delivery, FactsSink, Send
 from stream.source import SpoolSource
 from stream.spool import Bookmark, Position, Quarantine, SpoolReader, SpoolSettings, mark_consumed
+from stream.spool.disk import FULL
 from stream.stored_state import holds_everything, prepared_recovery, set_aside
 
 LOG = logging.getLogger(__name__)
 WEB_SERVER = "BYTEWAX_DATAFLOW_API_ENABLED"
 """Any value of it makes Bytewax listen on all addresses without authentication."""
-_NOT_WRITTEN: Final = tuple(
-    f"code: {code}," for code in ("DiskFull", "SystemIoFailure", "ReadOnly", "CannotOpen")
+_NOT_WRITTEN: Final = (
+    *(
+        f"SqliteFailure(Error {{ code: {code},"
+        for code in ("DiskFull", "SystemIoFailure", "ReadOnly", "CannotOpen")
+    ),
+    *(f"(os error {code})" for code in FULL),  # where not even what it says of its panic finds room
 )
-"""SQLite's reasons not to write, in the fixed words with which Bytewax passes them on."""
+"""Reasons not to write, in the fixed words with which Bytewax passes them on."""
 
 
 def run_stream(
@@ -161,7 +166,7 @@ def _panics_in_words() -> Iterator[None]:
         if not panicked and not isinstance(error, RuntimeError):
             raise
         text = str(error)
-        if "SqliteFailure" in text and any(code in text for code in _NOT_WRITTEN):
+        if any(reason in text for reason in _NOT_WRITTEN):
             raise StateNotWritten(
                 "the stream's state cannot be written", hint=StateNotWritten.remedy
             ) from None

@@ -57,15 +57,18 @@ except MaydayError as error:
 
 
 def said(root: Path, after_sending: int) -> str:
-    ended = subprocess.run(
-        [sys.executable, "-c", CHILD, str(root), str(after_sending)],
-        cwd=Path(__file__).resolve().parents[2],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
+    """Run it with its errors in a file, as under `mayday up`: what a panic says of itself finds no room either."""
+    with (root / "stream.out").open("w+") as errors:
+        ended = subprocess.run(
+            [sys.executable, "-c", CHILD, str(root), str(after_sending)],
+            cwd=Path(__file__).resolve().parents[2],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert ended.returncode == 0, (root / "stream.out").read_text()
     return ended.stdout
 
 
