@@ -84,7 +84,7 @@ class Framer:
         buffer = self._buffer
         outer = yield from self._header(0)
         if outer.kind == NIL:
-            del buffer[:1]
+            del buffer[: len(buffer) - len(buffer.lstrip(b"\xc0"))]  # all at once: they cost a client nothing
             return None
         if outer.kind != ARRAY or not 2 <= outer.length <= 4:
             raise NotForward("not_a_message")
