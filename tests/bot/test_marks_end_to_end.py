@@ -270,7 +270,8 @@ def ship_rubbish(place: Installation, m: Inventor) -> None:
         204,
     )
     assert place.post(f"/{m.word()}", m.word().encode()) == 404
-    assert place.post("/v1/ingest", b"x", Content_Encoding=m.word()) >= 200
+    assert place.post("/v1/ingest", m.word().encode(), Content_Encoding=m.word()) == 415
+    assert place.post("/v1/ingest", b"\0" + m.name().encode(), Content_Type=f"x/{m.word()}") == 200
     for method, body in ((m.word().upper(), b""), ("POST", m.name().encode())):
         place.post(
             f"/v1/changes?{m.word()}",
