@@ -71,6 +71,7 @@ class SessionShape(ExplainingDetector):
         self.memory = memory
         self._table = ShapeTable(cells, memory)
         self._norms = Norms()
+        self._learnt = 0
         self._until_fit = 20
 
     @property
@@ -80,10 +81,11 @@ class SessionShape(ExplainingDetector):
 
     def learn_one(self, x: Features) -> None:
         self._table.add(x["events"])
+        self._learnt += 1
         self._until_fit -= 1
         if self._until_fit <= 0:
             self._norms = fit(self._table, self.false_alarms, self.contamination)
-            self._until_fit = max(20, min(500, self._table.sessions // 10))
+            self._until_fit = max(20, min(500, self._learnt // 10))
 
     def reasons(self, x: Features) -> list[Reason]:
         """Return what speaks against a session; only one with a score from `threshold` on is a finding."""
