@@ -2,26 +2,33 @@
 
 Read are plain, gzip, bzip2, xz and zstd files. What is no text is skipped with a reason, and a packed file that breaks off is
 read as far as it goes. Times are nanoseconds since 1970. Lines without a time of their own count as written with the line
-before them; a file in which none has one stands at the beginning of the others.
+before them; a file in which none has one stands at the beginning of the others. A line is cut at the bytes that the receivers
+allow a record. However many files overlap in time, they are read: those beyond the process's limit of open files are opened
+anew for each read.
 """
 
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import heapq
+import io
 import lzma
+import os
 import re
+import resource
+import stat
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BufferedReader
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, Final, NamedTuple, cast
+from typing import IO, Any, Final, NamedTuple
 
 import zstandard
 
-from models.errors import BadInput
+from models.errors import BadInput, MaydayError
 from stream.decode import DecodeLimits
 from stream.decode.record import RECEIVE_TIME
 from stream.decode.text_lines import read_lines
@@ -31,18 +38,93 @@ SLICE_LINES: Final = 2000
 _SLIP_NS: Final = 300 * 10**9
 _HEAD: Final = 1 << 16
 _READ: Final = 1 << 18
+_BUFFER: Final = 1 << 16
+_KEPT_BACK: Final = 128  # descriptors for the database and what else the process has open
+_EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE)
 _LIMITS: Final = DecodeLimits()
 _BROKEN = (EOFError, OSError, zstandard.ZstdError, lzma.LZMAError)
 _HINT = "Give log files, packed or not, or a directory"
+_NO_FILE = "a pipe, a socket or a device, no file that can be read to its end"
 _MARK = b"\xef\xbb\xbf"
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\r\f\b\x1b") | {127})
 
-_OPENERS: dict[str, Callable[[Path], Any]] = {
-    ".gz": gzip.GzipFile,
+_OPENERS: dict[str, Callable[[Any], Any]] = {
+    ".gz": lambda packed: gzip.GzipFile(fileobj=packed),
     ".bz2": bz2.BZ2File,
     ".xz": lzma.LZMAFile,
     ".zst": zstandard.open,
 }
+
+
+class TooFewFiles(MaydayError):
+    code = "too_few_open_files"
+    meaning = "The process may not even open one file more."
+    remedy = "Raise the limit of open files (`ulimit -n`) and run the command again."
+
+
+class Handles:
+    """How many files may be kept open between two reads."""
+
+    def __init__(self, most: int) -> None:
+        self.free = most
+
+    @classmethod
+    def allowed(cls) -> Handles:
+        """Return half of what this process's limit leaves over."""
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return cls(1 << 20 if soft == resource.RLIM_INFINITY else max(0, soft - _KEPT_BACK) // 2)
+
+
+class _Raw(io.RawIOBase):
+    """The bytes of a regular file; without a free handle it is opened, and known again, at each read."""
+
+    def __init__(self, path: Path, handles: Handles) -> None:
+        self._path, self._handles, self._at = path, handles, 0
+        self._same: tuple[int, int] | None = None
+        self._kept: int | None = None
+        descriptor = self._opened()
+        if handles.free > 0:
+            handles.free -= 1
+            self._kept = descriptor
+        else:
+            os.close(descriptor)
+
+    def _opened(self) -> int:
+        try:
+            descriptor = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            if error.errno in _EXHAUSTED:
+                raise TooFewFiles(
+                    "no more files may be opened, not even one", hint=TooFewFiles.remedy
+                ) from None
+            raise
+        found = os.fstat(descriptor)
+        same = (found.st_dev, found.st_ino)
+        if not stat.S_ISREG(found.st_mode) or (self._same or same) != same:
+            os.close(descriptor)
+            raise OSError(errno.ESTALE, "another file stands there now")
+        self._same = same
+        return descriptor
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        descriptor = self._opened() if self._kept is None else self._kept
+        try:
+            size = os.preadv(descriptor, [buffer], self._at)
+        finally:
+            if self._kept is None:
+                os.close(descriptor)
+        self._at += size
+        return size
+
+    def close(self) -> None:
+        if self._kept is not None:
+            os.close(self._kept)
+            self._kept = None
+            self._handles.free += 1
+        super().close()
 
 
 class Skipped(NamedTuple):
@@ -65,8 +147,8 @@ class Slice(NamedTuple):
 class LogFile:
     """One file; `name` is for people, `service` what its name says about whose lines they are.
 
-    While it is read, `lines` counts all of them and `blank` the empty ones, `timed` says whether one had a time, and
-    `trouble` why it was not read to its end.
+    While it is read, `lines` counts all of them, `blank` the empty ones and `cut` those that were too long; `timed` says
+    whether one had a time, and `trouble` why it was not read to its end.
     """
 
     path: Path
@@ -75,6 +157,7 @@ class LogFile:
     first_ns: int | None = None
     lines: int = 0
     blank: int = 0
+    cut: int = 0
     timed: bool = False
     trouble: str = ""
 
@@ -82,30 +165,40 @@ class LogFile:
     def packed(self) -> bool:
         return self.path.suffix.lower() in _OPENERS
 
-    def open(self) -> BufferedReader:
-        """Open it, unpacked."""
+    @contextmanager
+    def open(self, handles: Handles | None = None) -> Iterator[IO[bytes]]:
+        """Open it, unpacked; ends with what `_BROKEN` names where that fails, and with `TooFewFiles`."""
         opener = _OPENERS.get(self.path.suffix.lower())
-        return self.path.open("rb") if opener is None else cast(BufferedReader, opener(self.path))
+        with io.BufferedReader(_Raw(self.path, handles or Handles.allowed()), _BUFFER) as packed:
+            if opener is None:
+                yield packed
+                return
+            with opener(packed) as unpacked:
+                yield unpacked
 
 
 def find_files(paths: Sequence[Path]) -> tuple[list[LogFile], list[Skipped]]:
     """Return the log files that `paths` name, directories searched through, and what there is beside them.
 
-    Raises `BadInput` for a path that is not there, and where no file has any text.
+    Raises `BadInput` for a path that is not there or is no regular file (a pipe, a socket, a device), and where no file
+    has any text.
     """
+    handles = Handles(0)  # each is opened for a moment
     files, skipped = list[LogFile](), list[Skipped]()
     for path in paths:
         if path.is_dir():
-            inside = sorted(each for each in path.rglob("*") if each.is_file())
-        elif path.exists():
+            inside = sorted(each for each in path.rglob("*") if not each.is_dir())
+        elif path.is_file():
             inside = [path]
+        elif path.exists():
+            raise BadInput(f"{path.name} is {_NO_FILE}", hint=_HINT)
         else:
             raise BadInput(f"there is no file or directory {path.name}", hint=_HINT)
         top = path if path.is_dir() else None
         for each in inside:
             name = str(each.relative_to(path)) if top else each.name
             file = LogFile(each, name, service_of(each, top))
-            reason = "hidden" if top and _hidden(each.relative_to(path)) else _look(file)
+            reason = "hidden" if top and _hidden(each.relative_to(path)) else _look(file, handles)
             if reason is None:
                 files.append(file)
             else:
@@ -124,10 +217,12 @@ def _hidden(inside: Path) -> bool:
     return any(part.startswith(".") for part in inside.parts)
 
 
-def _look(file: LogFile) -> str | None:
+def _look(file: LogFile, handles: Handles) -> str | None:
     """Note the first time in the head of `file`; returns why it cannot be read, None when it can."""
+    if file.path.exists() and not file.path.is_file():
+        return _NO_FILE
     try:
-        with file.open() as opened:
+        with file.open(handles) as opened:
             head = opened.read(_HEAD)
     except PermissionError:
         return "no permission to read it"
@@ -214,12 +309,13 @@ def _bare(name: str) -> str:
 
 def merged(files: Sequence[LogFile], seen: Callable[[int], None] = lambda _bytes: None) -> Iterator[Slice]:
     """Yield the slices of all files in order of time; a file is opened when its time has come."""
+    handles = Handles.allowed()
     waiting = sorted(files, key=lambda file: file.first_ns or 0, reverse=True)
     heap: list[tuple[int, int, Slice, Iterator[Slice]]] = []
     number = 0
     while waiting or heap:
         while waiting and (not heap or (waiting[-1].first_ns or 0) <= heap[0][0]):
-            parts = slices(waiting.pop(), seen)
+            parts = slices(waiting.pop(), seen, handles)
             if (part := next(parts, None)) is not None:
                 number += 1
                 heapq.heappush(heap, (part.at_ns, number, part, parts))
@@ -234,14 +330,16 @@ def merged(files: Sequence[LogFile], seen: Callable[[int], None] = lambda _bytes
             heapq.heapreplace(heap, (following.at_ns, order, following, parts))
 
 
-def slices(file: LogFile, seen: Callable[[int], None] = lambda _bytes: None) -> Iterator[Slice]:
+def slices(
+    file: LogFile, seen: Callable[[int], None] = lambda _bytes: None, handles: Handles | None = None
+) -> Iterator[Slice]:
     """Yield the slices of one file in its order; `seen` is told the unpacked bytes read.
 
     Times never go back within a file, as arrival does not. Where no line has a time, `first_ns` or the file's own stands in.
     """
     newest = file.first_ns or file.path.stat().st_mtime_ns
     held: list[bytes] = []
-    for chunk, last in _chunks(file, seen):
+    for chunk, last in _chunks(file, seen, handles or Handles.allowed()):
         lines = [line for line in (*held, *chunk) if line and not line.isspace()]
         held = []
         parts, left = _cut(file, lines, newest, last=last)
@@ -252,10 +350,12 @@ def slices(file: LogFile, seen: Callable[[int], None] = lambda _bytes: None) -> 
             yield part._replace(at_ns=newest)
 
 
-def _chunks(file: LogFile, seen: Callable[[int], None]) -> Iterator[tuple[list[bytes], bool]]:
+def _chunks(
+    file: LogFile, seen: Callable[[int], None], handles: Handles
+) -> Iterator[tuple[list[bytes], bool]]:
     """Yield lines and whether they are the last; counts them."""
     pending: list[bytes] | None = None
-    for lines in _batches(file, seen):
+    for lines in _batches(file, seen, handles):
         file.lines += len(lines)
         file.blank += sum(1 for line in lines if not line or line.isspace())
         for first in range(0, len(lines), SLICE_LINES):
@@ -266,26 +366,33 @@ def _chunks(file: LogFile, seen: Callable[[int], None]) -> Iterator[tuple[list[b
         yield pending, True
 
 
-def _batches(file: LogFile, seen: Callable[[int], None]) -> Iterator[list[bytes]]:
-    """Yield whole lines as they come off the disk; of a file that breaks off, all that can be unpacked."""
-    rest, begun, trouble = [b""], False, False
+def _batches(file: LogFile, seen: Callable[[int], None], handles: Handles) -> Iterator[list[bytes]]:
+    """Yield whole lines as they come off the disk; of a file that breaks off, all that can be unpacked.
+
+    Of a line longer than a record may be, only that much is ever held.
+    """
+    most = _LIMITS.record_bytes
+    rest, cut, begun, trouble = bytearray(), False, False, False
     try:
-        with file.open() as opened:
-            while data := opened.read1(_READ):
+        with file.open(handles) as opened:
+            while data := opened.read1(_READ):  # type: ignore[attr-defined]  # all four have it
                 seen(len(data))
                 if not begun:
                     data = data.removeprefix(_MARK).lstrip(b"\0")
                     begun = bool(data)
-                if b"\n" not in data:
-                    rest.append(data)
-                    continue
-                *lines, last = (b"".join(rest) + data).split(b"\n")
-                yield [line + b"\n" for line in lines]
-                rest = [last]
+                first, *lines = data.split(b"\n")
+                cut = cut or len(rest) + len(first) > most
+                rest += first[: most - len(rest)]
+                if lines:
+                    file.cut += cut
+                    last = lines.pop()
+                    yield [bytes(rest) + b"\n", *(line + b"\n" for line in lines)]
+                    rest, cut = bytearray(last), False
     except _BROKEN:
         trouble = True
-    if end := b"".join(rest):
-        yield [end]
+    if rest:
+        file.cut += cut
+        yield [bytes(rest)]
     if trouble:
         file.trouble = f"broken after line {file.lines:,}; read up to there"
 

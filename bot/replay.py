@@ -4,12 +4,13 @@ Files are read in slices of at most two seconds of log time (or 2,000 lines), me
 and become blocks as the receiver would have written them; a tick stands every five seconds of log time, so that silence is
 noticed.
 The clock of the command center is the time of the newest line so far: an incident is opened when the log says it would
-have been. State is a temporary directory with a key of its own and goes with the run.
+have been. State is a temporary directory that goes with the run, sealed under a key that stands on no disk.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import tempfile
 import time
@@ -139,7 +140,7 @@ def replay(
     from command_center.center import CommandCenter
     from storage.database import Database
     from storage.facts import BlockFacts
-    from storage.seal import KeyRing
+    from storage.seal import KEY_BYTES, KeyRing
     from stream.plain import run_plain
 
     pipeline = Operator(id="replay", name="Replayed changes", roles=(Role.AUTOMATION,))
@@ -147,10 +148,9 @@ def replay(
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="mayday-replay-") as place:
         layout = Layout(Path(place)).prepare()
-        ring = KeyRing.load(layout, create=True)
-        gate = make_gate(
-            config.model_copy(update={"services": (*config.services, *shown_names(files))}), layout
-        )
+        ring = KeyRing(os.urandom(KEY_BYTES))
+        services = (*config.services, *shown_names(files))
+        gate = make_gate(config.model_copy(update={"services": services}), layout, ring)
         clock = FrozenClock(datetime.fromtimestamp(0, UTC))
         database = Database.open(layout, ring, clock, settings=config.store)
         try:

@@ -13,6 +13,10 @@ from __future__ import annotations
 import queue
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
 
 
 def stop_event() -> threading.Event:
@@ -34,3 +38,24 @@ def stop_event() -> threading.Event:
     for number in wanted:
         signal.signal(number, lambda number, _frame: received.put(number))
     return stop
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Make SIGTERM and SIGHUP leave the block as an exception does, so that what it made is removed; the exit code is 128 + signal.
+
+    For a command of one thread that would otherwise end on the spot. Only in the main thread.
+    """
+    numbers = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN]
+
+    def leave(number: int, _frame: FrameType | None) -> NoReturn:
+        for each in numbers:
+            signal.signal(each, signal.SIG_IGN)  # a second one would break off the tidying up
+        raise SystemExit(128 + number)
+
+    before = [(number, signal.signal(number, leave)) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)

@@ -41,7 +41,10 @@ def replay(
     from bot.log_files import find_files
     from bot.replay import read_changes, write_incidents
     from bot.replay import replay as run
+    from bot.signals import ended_by_signals
+    from stream.receivers.places import raise_limit
 
+    raise_limit()
     loaded, _ = read(config)
     files, skipped = find_files(paths)
     known = read_changes(changes)
@@ -52,7 +55,7 @@ def replay(
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console(to_stderr=True), transient=True) as bar:
+    with ended_by_signals(), Progress(*columns, console=console(to_stderr=True), transient=True) as bar:
         # The unpacked size of a packed file is not known; eight times the packed size is usual for logs.
         sizes = (file.path.stat().st_size * (8 if file.packed else 1) for file in files)
         task = bar.add_task("", total=sum(sizes))
@@ -86,6 +89,10 @@ def _show(out: Console, summary: Summary, skipped: Sequence[Skipped]) -> None:
     for file in summary.files:
         if file.trouble:
             out.print(f"{file.name}: {file.trouble}")
+    long = [file for file in summary.files if file.cut]
+    if long:
+        lines = _count(sum(file.cut for file in long), "line")
+        out.print(f"{lines} longer than a record may be, cut there: {_some([file.name for file in long])}")
     untimed = [file.name for file in summary.files if file.lines > file.blank and not file.timed]
     if untimed:
         out.print(f"no line has a date, so they stand at the beginning: {_some(untimed)}")

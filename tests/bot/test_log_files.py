@@ -5,7 +5,10 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import os
 import resource
+import socket
+import tracemalloc
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,8 +16,9 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from bot.log_files import SLICE_LINES, LogFile, find_files, merged, service_of, slices
+from bot.log_files import SLICE_LINES, LogFile, TooFewFiles, find_files, merged, service_of, slices
 from models.errors import BadInput
+from stream.decode import DecodeLimits
 
 START = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
 START_NS = int(START.timestamp()) * 10**9
@@ -139,6 +143,78 @@ def test_more_files_than_may_be_open_at_once_are_read_one_after_the_other(tmp_pa
         assert sum(part.lines for part in merged(files)) == 150
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize(
+    "pack", [bytes, gzip.compress, bz2.compress, lzma.compress, zstandard.ZstdCompressor().compress]
+)
+def test_files_that_overlap_are_read_whole_when_none_may_stay_open(
+    tmp_path: Path, pack: Callable[[bytes], bytes]
+) -> None:
+    ending = {bytes: "", gzip.compress: ".gz", bz2.compress: ".bz2", lzma.compress: ".xz"}.get(pack, ".zst")
+    content = pack("".join(line(9 * n, "INFO " + "up " * 3000) + "\n" for n in range(40)).encode())
+    for number in range(80):
+        (tmp_path / f"s{number}.log{ending}").write_bytes(content)
+    files, skipped = find_files([tmp_path])
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+    try:
+        assert sum(part.lines for part in merged(files)) == 80 * 40
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert not skipped
+    assert not any(file.trouble for file in files)
+
+
+def test_when_not_one_file_may_be_opened_that_is_said_and_no_file_is_called_broken(tmp_path: Path) -> None:
+    (tmp_path / "billing.log").write_text(line(0))
+    (file,), _ = find_files([tmp_path])
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        with pytest.raises(TooFewFiles):
+            list(merged([file]))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert file.trouble == ""
+
+
+@pytest.mark.parametrize("end", [b"", b"\n"])
+def test_a_line_without_an_end_is_cut_where_a_record_is_and_counted(tmp_path: Path, end: bytes) -> None:
+    most = DecodeLimits().record_bytes
+    path = tmp_path / "billing.log.gz"
+    fits = line(2, "INFO ").encode().ljust(most, b"b")
+    path.write_bytes(
+        gzip.compress(b"\n".join((line(0).encode(), fits, line(9).encode().ljust(50 * most, b"a"))) + end, 1)
+    )
+    file = one(path)
+    tracemalloc.start()
+    try:
+        parts = list(slices(file))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (file.lines, file.cut, file.trouble) == (3, 1, "")
+    assert [len(part.raw) for part in parts] == [len(line(0)) + 1, most + 1, most + len(end)]
+    assert peak < 20 * most
+
+
+@pytest.mark.timeout(30)
+def test_what_is_no_regular_file_is_refused_by_name_and_listed_in_a_directory(tmp_path: Path) -> None:
+    (tmp_path / "billing.log").write_text(line(0))
+    os.mkfifo(tmp_path / "pipe.log")
+    (tmp_path / "loop.log").symlink_to("loop.log")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "s.log"))
+        for name in ("pipe.log", "s.log"):
+            with pytest.raises(BadInput, match="a pipe, a socket or a device"):
+                find_files([tmp_path / name])
+        with pytest.raises(BadInput, match="a pipe, a socket or a device"):
+            find_files([Path("/dev/zero")])
+        files, skipped = find_files([tmp_path])
+    assert [file.name for file in files] == ["billing.log"]
+    assert [name for name, reason in skipped if reason.startswith("a pipe")] == ["pipe.log", "s.log"]
+    assert "loop.log" in dict(skipped)
 
 
 # -- what is read, and under which name ----------------------------------------------------------------------------

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -225,3 +229,51 @@ def test_in_a_mixed_directory_every_format_gives_time_level_and_service(tmp_path
     traces = [text for _, level, text in found["billing"] if level == 17]
     assert all(text.count("\n") == 4 and text.endswith("42 more") for text in traces)
     assert next(text for _, level, text in found["worker"] if level == 17).endswith("ValueError: no slot")
+
+
+def test_a_line_that_was_cut_is_said_in_the_summary(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "billing.log"
+    path.write_text(line(0, "up") + "\n2026-03-02T03:00:01Z INFO " + "a" * (3 << 20) + "\n")
+    assert run(["replay", str(path)]) == 0
+    assert "1 line longer than a record may be, cut there: billing.log" in capsys.readouterr().out
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_replay_that_is_told_to_end_leaves_nothing_behind(tmp_path: Path, number: int) -> None:
+    """The master key of its state stands on no disk even while it runs."""
+    path, place = tmp_path / "billing.log", tmp_path / "tmp"
+    place.mkdir()
+    with path.open("w") as file:
+        file.writelines(line(second / 10, f"request {second} finished") + "\n" for second in range(150_000))
+    command = [sys.executable, "-c", CHILD, str(path)]
+    with subprocess.Popen(
+        command, env={**os.environ, "TMPDIR": str(place)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert process.stdout.readline() == "reading\n"
+        (state,) = place.glob("mayday-replay-*")
+        assert not list(state.rglob("master.key"))
+        process.send_signal(number)
+        process.wait(40)
+        assert process.returncode == 128 + number
+    assert not list(place.iterdir())
+
+
+CHILD = """
+import sys
+from pathlib import Path
+from bot.config import parse
+from bot.log_files import find_files
+from bot.replay import replay
+from bot.signals import ended_by_signals
+told = []
+def progress(size):
+    if not told:
+        print("reading", flush=True)
+    told.append(size)
+with ended_by_signals():
+    replay(parse({}), find_files([Path(sys.argv[1])])[0], [], progress=progress)
+"""
