@@ -46,7 +46,7 @@ class DetectorSettings(BaseModel):
         default=5, ge=2, description="minutes with lines before a service can be called silent"
     )
     session_warm_up: int = Field(
-        default=200, ge=50, description="sessions of one kind that are learnt before one is judged"
+        default=100, ge=50, description="sessions of one kind that are learnt before one is judged"
     )
     session_false_alarms: float = Field(
         default=0.0005, gt=0, lt=0.05, description="share of usual sessions that each limit may flag"
