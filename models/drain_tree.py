@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from operator import eq
 from typing import Any
 
 from drain3.drain import Drain, LogCluster, Node
@@ -34,9 +35,34 @@ class Clusters(OrderedDict[int, LogCluster]):
         super().__setitem__(key, value)
 
 
-def new_drain(settings: TemplateSettings) -> Drain:
+class QuickDrain(Drain):  # type: ignore[misc]  # Drain3 has no types
+    """Drain3 whose search of the best cluster counts equal words in C; it finds the very same one."""
+
+    def fast_match(
+        self, cluster_ids: Sequence[int], tokens: Sequence[str], sim_th: float, include_params: bool
+    ) -> LogCluster | None:
+        """Return the cluster with most words equal to `tokens`, of equal ones the first with most variables; None
+        if their share is below `sim_th`."""
+        wildcard = self.param_str
+        if include_params or wildcard in tokens:
+            found: LogCluster | None = super().fast_match(cluster_ids, tokens, sim_th, include_params)
+            return found
+        most, most_params, best = -1, -1, None
+        for cluster in map(self.id_to_cluster.get, cluster_ids):
+            if cluster is None:
+                continue
+            words = cluster.log_template_tokens
+            equal = sum(map(eq, words, tokens))
+            if equal > most:
+                most, most_params, best = equal, words.count(wildcard), cluster
+            elif equal == most and (params := words.count(wildcard)) > most_params:
+                most_params, best = params, cluster
+        return best if most / len(tokens) >= sim_th else None
+
+
+def new_drain(settings: TemplateSettings) -> QuickDrain:
     """Return an empty tree that holds at most `max_templates` clusters."""
-    drain = Drain(
+    drain = QuickDrain(
         depth=settings.depth,
         sim_th=settings.similarity,
         max_children=settings.max_children,
