@@ -77,7 +77,10 @@ def test_more_values_than_allowed_are_put_aside(entry: Entry) -> None:
 
 @given(
     st.lists(
-        st.dictionaries(st.text(max_size=3), st.integers(-(2**63), 2**64 - 1) | st.text(max_size=9), max_size=3), max_size=40
+        st.dictionaries(
+            st.text(max_size=3), st.integers(-(2**63), 2**64 - 1) | st.text(max_size=9), max_size=3
+        ),
+        max_size=40,
     )
 )
 def test_what_is_within_the_limit_is_never_put_aside(records: list[dict[str, object]]) -> None:
