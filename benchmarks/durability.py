@@ -8,7 +8,8 @@ acknowledged and has come through, a stock `duckdb` in a process of its own open
 `mayday sql --attach` prints, and its counts are compared with the truth. Incidents and cards in the local workspace are
 counted too: each incident once, with one card.
 
-The last line reads `acked N, stored N, cells N, kills a/b/c, seed S, lost 0, doubled 0`; exit code 1 if it does not hold.
+The last line reads `acked N, stored N, cells N, kills a/b/c, seed S, lost 0, doubled 0`; exit code 1 if it does not hold, or if
+not every line and every kill took place.
 """
 
 from __future__ import annotations
@@ -68,6 +69,7 @@ class Truth:
     cells: Counter[Cell] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
     in_flight: int = 0
+    held: bool = False  # senders wait: a kill is due, and the process that it is for is not back yet
 
     @property
     def lines(self) -> int:
@@ -115,6 +117,8 @@ def send(
         while sent < lines:
             size = min(rng.randint(20, 400), lines - sent)
             events, cells = chunk(rng, size, begin, sent / lines)
+            while truth.held and not stop.is_set():
+                stop.wait(0.005)
             with truth.lock:
                 truth.in_flight += 1
             client.send(f"clinic.agent{number}", events)
@@ -137,7 +141,9 @@ def kill(
         while not stop.is_set() and (
             truth.lines < due or truth.in_flight == 0 or name not in supervisor.pids
         ):
+            truth.held = truth.lines >= due and name not in supervisor.pids
             stop.wait(0.005)
+        truth.held = False
         if stop.is_set():
             break
         os.kill(supervisor.pids[name], signal.SIGKILL)
@@ -303,7 +309,8 @@ def _run(
         f"acked {truth.lines}, stored {stored}, cells {len(truth.cells)}, kills {kills}, seed {options.seed}, "
         f"lost {lost}, doubled {doubled + extra_cards + extra_incidents}"
     )
-    return 0 if lost == doubled == extra_cards == extra_incidents == 0 and truth.lines == options.lines else 1
+    whole = truth.lines == options.lines and killed.total() == options.kills
+    return 0 if lost == doubled == extra_cards == extra_incidents == 0 and whole else 1
 
 
 if __name__ == "__main__":
