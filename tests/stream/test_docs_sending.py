@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
-
-import pytest
 
 from stream.receivers.testing import RunningReceiver
 
 PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
 
 
-@pytest.mark.skipif(
-    shutil.which("curl") is None or shutil.which("gzip") is None, reason="the examples call curl and gzip"
-)
 def test_what_the_page_sends_over_http_arrives(tmp_path: Path) -> None:
     section = PAGE.read_text("utf-8").split("\n## Sending lines over HTTP\n")[1]
     (script,) = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from random import Random
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -14,33 +12,8 @@ from strict_rig import INCIDENTS, SECTION, error_of
 
 from bot.workspace.fixture import RunningWorkspace
 from bot.workspace.model import Json
-from bot.workspace.server import WorkspaceServer
-from bot.workspace.settings import WorkspaceSettings
-from models.clock import Clock, FrozenClock, system_clock
 
 pytest_plugins = ("bot.workspace.fixture",)
-
-
-@pytest.fixture
-def workspace_settings() -> WorkspaceSettings:
-    return WorkspaceSettings(port=0, ack_seconds=0.2, retry_seconds=())
-
-
-@pytest.fixture
-def clock() -> FrozenClock:
-    return FrozenClock(system_clock())
-
-
-@pytest.fixture
-def workspace_clock(clock: FrozenClock) -> Clock:
-    return clock
-
-
-@pytest.fixture(scope="module")
-def untouched() -> Iterator[RunningWorkspace]:
-    """One workspace for all calls that are refused and so change nothing."""
-    with WorkspaceServer(WorkspaceSettings(port=0), system_clock, Random(7)) as server:
-        yield RunningWorkspace(server)
 
 
 MANIFEST: Json = {

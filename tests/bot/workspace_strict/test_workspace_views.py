@@ -8,25 +8,9 @@ from slack_sdk.webhook import WebhookClient
 from strict_rig import HOME, MODAL, SECTION, UNREADABLE, error_of, text, trigger
 
 from bot.workspace.fixture import RunningWorkspace
-from bot.workspace.settings import WorkspaceSettings
-from models.clock import Clock, FrozenClock, system_clock
+from models.clock import FrozenClock
 
 pytest_plugins = ("bot.workspace.fixture",)
-
-
-@pytest.fixture
-def workspace_settings() -> WorkspaceSettings:
-    return WorkspaceSettings(port=0, ack_seconds=0.2, retry_seconds=())
-
-
-@pytest.fixture
-def clock() -> FrozenClock:
-    return FrozenClock(system_clock())
-
-
-@pytest.fixture
-def workspace_clock(clock: FrozenClock) -> Clock:
-    return clock
 
 
 # views
