@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import APIResponse, Browser, Page, Route, expect
 
 from bot.slack.manifest import SCOPES, manifest
 from bot.slack.manifest import manifest_yaml as pasted
@@ -223,6 +223,31 @@ def test_a_person_reads_the_tokens_on_the_page(page: Page, workspace: RunningWor
     expect(settings.get_by_label("Address", exact=True)).to_have_value(workspace.api_url)
     page.reload()
     expect(settings.get_by_label("Bot token", exact=True)).to_have_value(workspace.keys.bot_token)
+
+
+@pytest.mark.browser
+def test_an_answer_that_was_overtaken_is_not_shown(page: Page, workspace: RunningWorkspace) -> None:
+    scope = page.get_by_role("region", name="Settings of Mayday").get_by_label("users:read", exact=True)
+    late: list[tuple[Route, APIResponse]] = []
+
+    def hold_the_first(route: Route) -> None:
+        if late:
+            route.continue_()
+        else:
+            late.append((route, route.fetch()))
+
+    page.route("**/_page/app?*", hold_the_first)
+    with page.expect_request("**/_page/app?*"):
+        workspace.client.change_app(remove_scopes=["users:read"])
+    expect(scope).to_be_checked()  # the answer to that is still on its way
+    with page.expect_response("**/_page/app?*"):
+        workspace.client.change_app(app_scopes=[], scopes=sorted(SCOPES))
+    expect(page.get_by_label("connections:write", exact=True)).not_to_be_checked()
+    ((route, answer),) = late
+    with page.expect_response("**/_page/app?*"):
+        route.fulfill(response=answer)
+    page.evaluate("() => new Promise((drawn) => setTimeout(drawn, 50))")
+    expect(scope).to_be_checked()
 
 
 @pytest.mark.browser

@@ -90,15 +90,21 @@ function appTabs(app) {
 }
 
 let drawn = { node: null, as: "" };
+let newestTurn = 0;
 
 /** Draw the settings of an app, unless they stand there as they are: what is being clicked must not be replaced. */
 async function drawAppSettings() {
   const app = store.apps.find((each) => each.id === store.place.id);
   if (!app) return;
+  const turn = ++newestTurn; // answers may overtake each other: only the one to the last question is the present
   const settings = await get("app", { app: app.id });
-  if (store.place.tab !== "settings" || store.place.id !== app.id) return;
+  if (turn !== newestTurn || store.place.tab !== "settings" || store.place.id !== app.id) return;
   const as = JSON.stringify(settings);
   if (drawn.node?.isConnected && drawn.as === as) return;
+  if (main.querySelector("button:active")) { // a button that is replaced while it is pressed is not clicked
+    addEventListener("pointerup", () => drawAppSettings(), { once: true });
+    return;
+  }
   drawn = { node: drawSettings(settings, drawAppSettings), as };
   const focus = main.contains(document.activeElement) ? document.activeElement.dataset.action : null;
   const scroll = main.querySelector(".home")?.scrollTop ?? 0;
