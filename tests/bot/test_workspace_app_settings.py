@@ -228,24 +228,27 @@ def test_a_person_reads_the_tokens_on_the_page(page: Page, workspace: RunningWor
 @pytest.mark.browser
 def test_an_answer_that_was_overtaken_is_not_shown(page: Page, workspace: RunningWorkspace) -> None:
     scope = page.get_by_role("region", name="Settings of Mayday").get_by_label("users:read", exact=True)
-    late: list[tuple[Route, APIResponse]] = []
+    expect(scope).to_be_checked()
+    held: list[Route] = []
+    late: list[APIResponse] = []
 
     def hold_the_first(route: Route) -> None:
-        if late:
+        if held:
             route.continue_()
         else:
-            late.append((route, route.fetch()))
+            held.append(route)
+            late.append(route.fetch())
 
     page.route("**/_page/app?*", hold_the_first)
-    with page.expect_request("**/_page/app?*"):
-        workspace.client.change_app(remove_scopes=["users:read"])
-    expect(scope).to_be_checked()  # the answer to that is still on its way
+    workspace.client.change_app(remove_scopes=["users:read"])
+    while not late:  # until it says what will no longer be true
+        page.wait_for_timeout(10)
+    expect(scope).to_be_checked()
     with page.expect_response("**/_page/app?*"):
         workspace.client.change_app(app_scopes=[], scopes=sorted(SCOPES))
     expect(page.get_by_label("connections:write", exact=True)).not_to_be_checked()
-    ((route, answer),) = late
     with page.expect_response("**/_page/app?*"):
-        route.fulfill(response=answer)
+        held[0].fulfill(response=late[0])
     page.evaluate("() => new Promise((drawn) => setTimeout(drawn, 50))")
     expect(scope).to_be_checked()
 
