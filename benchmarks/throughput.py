@@ -1,6 +1,6 @@
 """Lines/s of the whole path, socket to stored counts, beside bare Drain3 on the same lines in the same run.
 
-    python -m benchmarks.throughput [--lines 100000] [--rounds 3]
+    python -m benchmarks.throughput [--lines 200000] [--rounds 3]
 
 Ours: chunks packed beforehand are sent with acks to the receiver process, spooled sealed, read by one Bytewax worker and
 counted by the command center; the clock stops when the database holds every line. Theirs: Drain3's own miner with the masks
@@ -137,7 +137,7 @@ def inputs(count: int) -> Iterator[tuple[str, list[str]]]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Whole path beside bare Drain3.")
-    parser.add_argument("--lines", type=int, default=100_000, help="lines of each set")
+    parser.add_argument("--lines", type=int, default=200_000, help="lines of each set")
     parser.add_argument("--rounds", type=int, default=3, help="rounds, the best counts")
     options = parser.parse_args()
     console = Console(stderr=True)

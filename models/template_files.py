@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from models.headers import find_header
+from models.mined_template import MinedTemplate
 from models.settings import TemplateSettings
-from models.templates import MinedTemplate, TemplateMiner
+from models.templates import TemplateMiner
 from models.tokens import ANY
 
 BATCH: Final = 1000
@@ -69,7 +70,7 @@ def mine_lines(
     found = list[str]()
     for at in range(0, len(texts), BATCH):
         found += miner.learn_many(texts[at : at + BATCH])
-        miner.changed_ids()
+        miner.changes()
     unknown = MinedTemplate("", ANY, 0, 0, ())  # after more former ids of one template than are kept
     final = {each: miner.mined(each) or gone.get(each, unknown) for each in dict.fromkeys(found)}
     ids = [final[found[at]].template_id for at in record_of]

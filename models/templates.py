@@ -33,24 +33,23 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import repeat
+from itertools import compress, repeat
 from operator import contains
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgpack
 
 from models.drain_base import DrainBase
 from models.errors import MaydayError
 from models.masking import Masker
+from models.mined_template import ENOUGH, Change, MinedTemplate
 from models.settings import TemplateSettings
 from models.telling_line import telling_line
 from models.template_keys import UNIT, Key
 from models.template_rows import Row, Rows
 from models.tokens import ANY, EMPTY, GLUE, bare, is_value, spelt
 
-ENOUGH: Final = 5
-"""Distinct parameter vectors after which nobody counts on (k of the privacy rules)."""
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 
 
 class UnknownState(MaydayError):
@@ -61,20 +60,6 @@ class UnknownState(MaydayError):
     remedy = (
         "Start the version that wrote it, or remove the recovery directory: the spool is then read again."
     )
-
-
-class MinedTemplate(NamedTuple):
-    """A template that is new or has changed. Raw text: only the gate may look at it.
-
-    `distinct` counts distinct parameter vectors (hashed) up to `ENOUGH`; `samples` are at most three
-    distinct lines.
-    """
-
-    template_id: str
-    template: str
-    size: int
-    distinct: int
-    samples: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -119,7 +104,7 @@ class TemplateMiner:
         self._rows = Rows(self._settings, self._id_of, self._merged, self._forgotten)
         self._known: dict[int, _Known] = {}  # number of a row -> what else is known
         self._by_id: dict[str, int] = {}  # template id, former ones too -> number of its row
-        self._changed: dict[str, None] = {}  # in the order of first change
+        self._changed: dict[str, Change] = {}  # in the order of first change
         self._counting: set[str] = set()  # template ids with fewer than ENOUGH distinct vectors
         self._lines = 0
         self._on_forget = on_forget
@@ -155,13 +140,13 @@ class TemplateMiner:
 
     def changed(self) -> list[MinedTemplate]:
         """Return the templates that are new, or whose words, samples or `distinct` changed since."""
-        return [mined for template_id in self.changed_ids() if (mined := self.mined(template_id)) is not None]
+        return [mined for template_id in self.changes() if (mined := self.mined(template_id)) is not None]
 
-    def changed_ids(self) -> list[str]:
-        """Return the ids of what `changed` would, in the order of first change."""
-        ids = list(self._changed)
-        self._changed.clear()
-        return ids
+    def changes(self) -> dict[str, Change]:
+        """Return the id of each of what `changed` would, with how far it has come, in the order of first change."""
+        changes = self._changed
+        self._changed = {}
+        return changes
 
     def resolve(self, template_id: str) -> str:
         """Return the id under which the template of a former id goes on; the same id if it is none."""
@@ -195,7 +180,7 @@ class TemplateMiner:
             "known": [
                 (at, k.size, k.seen, k.samples, list(k.words.items())) for at, k in self._known.items()
             ],
-            "changed": list(self._changed),
+            "changed": [(template_id, change.value) for template_id, change in self._changed.items()],
             "lines": self._lines,
         }
         packed: bytes = msgpack.packb(state, unicode_errors="surrogatepass")
@@ -228,7 +213,7 @@ class TemplateMiner:
             if len(miner._known[number].seen) < ENOUGH:
                 miner._counting.update((*aliases, template_id))
             miner._rows.restore(row)
-        miner._changed = dict.fromkeys(stored["changed"])
+        miner._changed = {template_id: Change(change) for template_id, change in stored["changed"]}
         return miner
 
     def _prepared(self, texts: Sequence[str]) -> Sequence[str]:
@@ -286,7 +271,8 @@ class TemplateMiner:
             self._known[number] = _Known()
             self._by_id[touched.template_id] = number
             self._counting.add(touched.template_id)
-        self._changed[touched.template_id] = None
+            self._changed[touched.template_id] = Change.NEW
+        self._changed.setdefault(touched.template_id, Change.GROWN)
 
     def _id_of(self, key: Key) -> str:
         name = self._service + " ".join(key).encode("utf-8", "surrogatepass")
@@ -338,9 +324,8 @@ class TemplateMiner:
         """
         counting = self._counting
         firsts: dict[tuple[str, str], int] = {}
-        for at, pair in enumerate(zip(ids, texts, strict=True)):
-            if pair[0] in counting:
-                firsts.setdefault(pair, at)
+        for at in compress(range(len(ids)), map(counting.__contains__, ids)):
+            firsts.setdefault((ids[at], texts[at]), at)
         for (template_id, text), at in firsts.items():
             number = self._by_id.get(template_id)
             if number is None or len((known := self._known[number]).seen) >= ENOUGH:
@@ -356,7 +341,8 @@ class TemplateMiner:
                 known.samples.append((self._lines + at, text))
             if len(known.seen) == ENOUGH:
                 counting.difference_update((row.template_id, *row.aliases))
-            self._changed[row.template_id] = None
+                self._changed[row.template_id] = Change.KNOWN
+            self._changed.setdefault(row.template_id, Change.GROWN)
 
     def _look_at_digits(self, row: Row, known: _Known, text: str) -> None:
         """Compare the words with digits of a line with those of the lines before."""

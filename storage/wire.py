@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import Any, Final, Literal, Protocol
 
 import pyarrow as pa
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from models.sanitizer import SafeText
 from storage.errors import BadPayload
@@ -27,6 +27,7 @@ MAGIC: Final = b"MDF1"
 MAX_BYTES: Final = 32 * 1024 * 1024
 MAX_REPORTS: Final = 65_536
 _LENGTH = struct.Struct(">I")
+_MINUTE_COUNTS = TypeAdapter(list[MinuteCount])
 _EVIDENCE_KEY = re.compile(r"[a-z][a-z0-9_]{0,40}")
 _EVIDENCE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
 
@@ -114,10 +115,10 @@ def unpack(data: bytes, gate: Admission) -> list[BlockFacts]:
     try:
         for i, each in enumerate(raw):
             fields = _admitted(each, gate, admitted)
-            fields["counts"] = tuple(
-                MinuteCount.model_validate(row | {"service": admitted("svc", row["service"])})
-                for row in count_rows.get(i, ())
-            )
+            some_rows = count_rows.get(i, [])
+            for row in some_rows:
+                row["service"] = admitted("svc", row["service"])
+            fields["counts"] = tuple(_MINUTE_COUNTS.validate_python(some_rows))
             place = {"shard": each.get("shard"), "block": each.get("block")}
             fields["errors"] = tuple(
                 ErrorEvent.model_validate(
@@ -208,13 +209,24 @@ def _rows(data: bytes, schema: pa.Schema, reports: int) -> dict[int, list[dict[s
         table.validate(full=True)
     except (pa.ArrowException, OSError, ValueError):
         raise _bad("an Arrow part cannot be read") from None
+    names = schema.names[1:]
     rows: dict[int, list[dict[str, Any]]] = {}
-    for row in table.to_pylist():
-        report = row.pop("report")
+    columns = [_values(table.column(name)) for name in names]
+    for report, *values in zip(table.column("report").to_pylist(), *columns, strict=True):
         if report is None or not 0 <= report < reports:
             raise _bad("a row belongs to no report")
-        rows.setdefault(report, []).append(row)
+        rows.setdefault(report, []).append(dict(zip(names, values, strict=True)))
     return rows
+
+
+def _values(column: pa.ChunkedArray[Any]) -> list[Any]:
+    """Return a column as a list. Many rows share a time, and making one is dear: each distinct one is made once."""
+    if column.type != _TIME:
+        values: list[Any] = column.to_pylist()
+        return values
+    made = column.unique()
+    times = dict(zip(made.cast(pa.int64()).to_pylist(), made.to_pylist(), strict=True))
+    return list(map(times.__getitem__, column.cast(pa.int64()).to_pylist()))
 
 
 def _parts(data: bytes) -> tuple[bytes, bytes, bytes]:

@@ -38,9 +38,14 @@ class FlowSettings(BaseModel):
         description="Services in each of the 64 shards; the one quiet for longest is forgotten first",
     )
     patterns_per_block: int = Field(
+        default=10,
+        ge=1,
+        description="New templates of a service whose text one block reports, errors first; others follow with the next",
+    )
+    patterns_per_tick: int = Field(
         default=100,
         ge=1,
-        description="New or changed templates of a service that one block reports; others follow with the next",
+        description="New or changed templates of a service whose text one tick reports; others follow with the next",
     )
     faults_per_minute: int = Field(
         default=100,

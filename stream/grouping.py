@@ -20,7 +20,7 @@ from typing import Final, Literal, NamedTuple, Protocol
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from models.errors import MaydayError
-from models.masking import Recent
+from models.recent import Recent
 from models.sanitizer.guard import guarded
 from stream.decode import decode
 from stream.fields import FieldRules, Lines, columns

@@ -15,18 +15,21 @@ import hashlib
 import pickle
 from collections import Counter
 from collections.abc import Iterable
-from itertools import repeat
-from operator import floordiv
+from itertools import islice, repeat
+from operator import floordiv, gt, itemgetter
 from typing import Any, Final
 
 import msgpack
 import zstandard
+from pydantic import TypeAdapter
 
 from models.detectors import NewErrorTemplate
 from models.detectors.burst_watch import BurstWatch
 from models.detectors.silence_watch import SilenceWatch
 from models.levels import Level
-from models.masking import Masker, Recent
+from models.masking import Masker
+from models.mined_template import Change
+from models.recent import Recent
 from models.sanitizer import SafeText
 from models.sanitizer.gate import Gate
 from models.templates import TemplateMiner
@@ -38,9 +41,12 @@ from stream.flow_settings import FlowSettings
 from stream.moments import MINUTE_NS, moment
 from stream.service_facts import BlockErrors, ServiceFacts
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 _ERROR: Final = int(Level.ERROR)
 _LEVELS: Final = {int(level): level for level in Level}
+_MINUTE_COUNTS: Final = TypeAdapter(list[MinuteCount])
+_Times = tuple[int, int, int]
+"""Highest level, first and last time of some lines."""
 
 
 class Tools:
@@ -79,8 +85,11 @@ class ServiceState:
         self._newest_ns: int | None = None  # newest time of a line, never ahead of its receipt
         self._heard_ns = 0  # receive time of the newest block with lines
         self._watermark_ns = 0
-        # Templates whose report waits for its turn: level, first and last time, as far as they are to be told.
-        self._pending: dict[str, tuple[int, int, int]] = {}
+        # Templates to be told of, in the order of their turn: level, first and last time as far as they are to be told.
+        self._due: dict[str, _Times] = {}  # with the next block: they are new, or fully known
+        self._grown: dict[
+            str, _Times
+        ] = {}  # with the next tick: a template that is being learnt changes all the time
         self._packed_templates: bytes | None = None
 
     @property
@@ -102,7 +111,7 @@ class ServiceState:
             )
         )
         self._await_report(lines, ids)
-        facts.patterns = self._patterns()
+        facts.patterns = self._patterns(self._tools.settings.patterns_per_block)
         facts.errors = [
             ErrorEvent(
                 ts=moment(first),
@@ -130,7 +139,10 @@ class ServiceState:
 
     def tick(self, block: int, received_ns: int, series: str = "") -> ServiceFacts:
         """Let time go on: windows close, what waits is reported, and so is a silence."""
-        facts = ServiceFacts(patterns=self._patterns())
+        for template_id, times in self._grown.items():
+            self._due[template_id] = _joined(self._due.get(template_id), times)
+        self._grown.clear()
+        facts = ServiceFacts(patterns=self._patterns(self._tools.settings.patterns_per_tick))
         if self._newest_ns is None:
             return facts
         self._move_on(self._newest_ns + max(0, received_ns - self._heard_ns))
@@ -161,16 +173,19 @@ class ServiceState:
     def _count(self, lines: Lines, ids: list[str]) -> tuple[list[MinuteCount], int]:
         minutes = list(map(floordiv, lines.ts, repeat(MINUTE_NS)))
         groups = Counter(zip(ids, minutes, lines.level, strict=True))
-        counts = [
-            MinuteCount(
-                service=self.safe_name,
-                template_id=template_id,
-                minute=moment(minute * MINUTE_NS),
-                level=_LEVELS[level],
-                count=count,
-            )
-            for (template_id, minute, level), count in sorted(groups.items())
-        ]
+        moments = {minute: moment(minute * MINUTE_NS) for minute in {each[1] for each in groups}}
+        counts = _MINUTE_COUNTS.validate_python(
+            [
+                {
+                    "service": self.safe_name,
+                    "template_id": template_id,
+                    "minute": moments[minute],
+                    "level": _LEVELS[level],
+                    "count": count,
+                }
+                for (template_id, minute, level), count in sorted(groups.items())
+            ]
+        )
         closed = self._watermark_ns // MINUTE_NS
         late = sum(count for (_, minute, _), count in groups.items() if minute < closed)
         return counts, late
@@ -185,22 +200,35 @@ class ServiceState:
         return errors
 
     def _await_report(self, lines: Lines, ids: list[str]) -> None:
-        """Note level and times of the templates that changed, and of those that wait already."""
-        pending = self._pending
-        wanted = pending.keys() | self._miner.changed_ids()
+        """Note level and times of the templates that changed, and of those whose turn comes next."""
+        due, grown = self._due, self._grown
+        changes = self._miner.changes()
+        wanted = changes.keys() | due.keys()
         if wanted.isdisjoint(ids):
             return
-        for template_id, at, level in zip(ids, lines.ts, lines.level, strict=True):
-            if template_id in wanted:
-                highest, first, last = pending.get(template_id, (level, at, at))
-                pending[template_id] = (max(highest, level), min(first, at), max(last, at))
+        found = _times_of(lines, ids)
+        for template_id, times in found.items():
+            if template_id not in wanted:
+                continue
+            if template_id in due or changes.get(template_id, Change.GROWN) is not Change.GROWN:
+                times = _joined(grown.pop(template_id, None), times)
+                due[template_id] = _joined(due.get(template_id), times)
+            else:
+                grown[template_id] = _joined(grown.get(template_id), times)
+        if len(due) + len(grown) > 2 * self._tools.settings.templates.max_templates:
+            for waiting in (due, grown):
+                for template_id in [each for each in waiting if each not in self._miner]:
+                    del waiting[template_id]  # forgotten before its turn came
 
-    def _patterns(self) -> list[ErrorPattern]:
-        """Report what waits, the oldest first, up to the limit: the gate takes its time over each."""
+    def _patterns(self, limit: int) -> list[ErrorPattern]:
+        """Report what waits, errors first and the oldest first among equals: the gate takes its time over each."""
+        if not self._due:
+            return []
         gate, out = self._tools.gate, list[ErrorPattern]()
-        while self._pending and len(out) < self._tools.settings.patterns_per_block:
-            template_id = next(iter(self._pending))
-            level, first, last = self._pending.pop(template_id)
+        first = [each for each, (level, _, _) in self._due.items() if level >= _ERROR]
+        turn = dict.fromkeys((*first, *self._due)) if first else self._due
+        for template_id in list(islice(turn, limit)):
+            level, begun, last = self._due.pop(template_id)
             mined = self._miner.mined(template_id)
             if mined is None:  # forgotten before its turn came
                 continue
@@ -210,7 +238,7 @@ class ServiceState:
                     service=self.safe_name,
                     template=gate.template(mined.template),
                     level=_LEVELS[level],
-                    first_seen=moment(first),
+                    first_seen=moment(begun),
                     last_seen=moment(last),
                     distinct_parameters=mined.distinct,
                     samples=tuple(gate.text(sample) for sample in mined.samples),
@@ -324,7 +352,8 @@ class ServiceState:
             self._packed_templates = zstandard.ZstdCompressor(level=1).compress(self._miner.dump())
         rest = pickle.dumps(
             (
-                self._pending,
+                self._due,
+                self._grown,
                 self._novelty,
                 self._bursts,
                 self._silence,
@@ -363,7 +392,8 @@ class ServiceState:
         )
         # The bytes are our own: they come out of a seal that authenticates them.
         (
-            service._pending,
+            service._due,
+            service._grown,
             service._novelty,
             service._bursts,
             service._silence,
@@ -372,6 +402,23 @@ class ServiceState:
             service._watermark_ns,
         ) = pickle.loads(decompress(stored["rest"]))  # noqa: S301
         return service
+
+
+def _times_of(lines: Lines, ids: list[str]) -> dict[str, _Times]:
+    """Return the times of each template's lines; no Python per line, for it runs over whole blocks."""
+    times: list[int] = lines.ts
+    levels = dict(sorted(set(zip(ids, lines.level, strict=True)), key=itemgetter(1)))
+    if any(map(gt, times, islice(times, 1, None))):
+        order = sorted(range(len(times)), key=times.__getitem__)
+        ids, times = [ids[at] for at in order], [times[at] for at in order]
+    firsts, lasts = dict(zip(reversed(ids), reversed(times), strict=True)), dict(zip(ids, times, strict=True))
+    return {each: (levels[each], firsts[each], last) for each, last in lasts.items()}
+
+
+def _joined(some: _Times | None, others: _Times) -> _Times:
+    if some is None:
+        return others
+    return max(some[0], others[0]), min(some[1], others[1]), max(some[2], others[2])
 
 
 def _named(series: str, block: int) -> str:

@@ -10,6 +10,7 @@ It fails closed: a text that is too long, does not settle in eight passes or mak
 16,000 characters.
 
 The gate sees new and changed templates, kept samples, names, and what people type: a few texts a second.
+What it answered lately it remembers, in memory alone.
 Plain `re` serves that; 5,200 to 7,500 texts of 60 to 110 characters a second and core were measured. A
 pattern database in front (Hyperscan) would pay only if every line had to pass.
 
@@ -33,6 +34,7 @@ from typing import Final, Literal
 from models.errors import BadInput
 from models.placeholders import NAMES as TYPES
 from models.placeholders import masked
+from models.recent import Recent
 from models.sanitizer.admit import INSTANCE, NUMBERED, admits_instance, set_aside
 from models.sanitizer.context import masked_by_context
 from models.sanitizer.normal import FIRST_PRIVATE, normalise
@@ -46,6 +48,8 @@ PASSES: Final = 8
 LONGEST: Final = 16_000  # characters of a text that is looked at; a longer one is withheld
 TEMPLATE_LIMIT: Final = 1000
 LONGEST_NAME: Final = 120
+REMEMBERED: Final = 8192  # texts whose answer is kept: samples and templates come again and again
+_LONGEST_REMEMBERED: Final = 1000
 DEFAULT_KEY: Final = b"mayday"
 
 _ALPHABET = "0123456789bcdfghjkmnpqrstvwxyz"  # no vowels: a token never reads like a word
@@ -97,6 +101,7 @@ class Gate:
         self._vocabulary = vocabulary
         self._key = blake2b(key, digest_size=32).digest()
         self.withheld: Counter[str] = Counter()
+        self._known = Recent[str, str](REMEMBERED)
 
     def text(self, raw: str, limit: int = 2000) -> SafeText:
         """Return what may be shown of `raw`, at most `limit` characters; a last `<CUT>` stands for more."""
@@ -146,12 +151,18 @@ class Gate:
             self.withheld[type(error).__name__] += 1
         return WITHHELD
 
-    def _settled(self, text: str) -> str:
+    def _settled(self, raw: str) -> str:
+        known = self._known.get(raw)
+        if known is not None:
+            return known
+        text = raw
         for _ in range(PASSES):
             passed = self._pass(text)
             if len(passed) > 2 * LONGEST:  # placeholders may be longer than what they stand for
                 raise _Withheld("too long")
             if passed == text:
+                if len(raw) <= _LONGEST_REMEMBERED:
+                    self._known.put(raw, text)
                 return text
             text = passed
         raise _Withheld("does not settle")

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.mined_template import ENOUGH
 from models.settings import TemplateSettings
-from models.templates import ENOUGH, TemplateMiner
+from models.templates import TemplateMiner
 
 KEY = bytes(range(32))
 LETTERS = "abcdefghijklmnopqrstuvwxyz"

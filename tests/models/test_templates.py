@@ -10,11 +10,13 @@ from drain3.drain import Drain
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.masking import Masker, Recent, mask_word, shapes
+from models.masking import Masker, mask_word, shapes
+from models.mined_template import ENOUGH
 from models.placeholders import masked
+from models.recent import Recent
 from models.sample_lines import sample_lines
 from models.settings import TemplateSettings
-from models.templates import ENOUGH, TemplateMiner, UnknownState
+from models.templates import TemplateMiner, UnknownState
 
 KEY = bytes(range(32))
 

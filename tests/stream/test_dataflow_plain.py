@@ -168,8 +168,9 @@ def test_many_new_templates_at_once_are_told_over_several_blocks_and_ticks() -> 
         block(1, [message(again, seconds(NOW + 5))]),
         *(block(2 + i, [tick(seconds(NOW + 6 + i))]) for i in range(4)),
     ]
-    facts = collected(blocks, patterns_per_block=30)
-    assert [len(report.patterns) for report in facts] == [30, 30, 30, 10]
+    facts = collected(blocks, patterns_per_block=20, patterns_per_tick=30)
+    assert [len(report.patterns) for report in facts] == [20, 20, 30, 30]
+    assert facts[1].patterns[0].level is Level.ERROR  # errors do not wait
     patterns = {pattern.template_id: pattern for report in facts for pattern in report.patterns}
     assert patterns.keys() == {count.template_id for report in facts for count in report.counts}
     last = patterns[facts[1].counts[0].template_id]
@@ -178,6 +179,28 @@ def test_many_new_templates_at_once_are_told_over_several_blocks_and_ticks() -> 
         NOW,
         NOW + 5,
     )
+
+
+def test_a_template_is_told_when_it_is_new_and_when_it_is_known_and_between_only_with_the_ticks() -> None:
+    said = [[line("api", f"bed {n} of ward {n} is free", NOW + n)] for n in range(7)]
+    blocks = [block(n, [message(records, seconds(NOW + n))]) for n, records in enumerate(said)]
+    blocks.insert(3, block(10, [tick(seconds(NOW + 2))]))
+    told = [[p.distinct_parameters for p in report.patterns] for report in collected(blocks)]
+    # one block for each of three lines, the tick, and four more lines: the fifth makes it known
+    assert told == [[1], [], [], [3], [], [5], [], []]
+
+
+def test_templates_that_fell_out_before_their_turn_do_not_pile_up() -> None:
+    letters = "abcdefghijklmnopqrst"
+    texts = [f"{a}{b}{c} {b}{a}x {c}{a}{b}y" for a in letters for b in letters for c in letters[:10]]
+    running = flow(templates={"max_templates": 10}, patterns_per_block=1)
+    sizes = []
+    for number in range(40):
+        some = [line("api", text, NOW) for text in texts[number * 100 : number * 100 + 100]]
+        for item in running.grouping.split(block(number, [message(some, seconds(NOW))])):
+            running.shard(item.shard).take(item)
+        sizes.append(len(running.shard(shard_of("api")).snapshot()))
+    assert max(sizes) < 2 * sizes[0]
 
 
 # -- shards -----------------------------------------------------------------------------------------------------
