@@ -70,7 +70,7 @@ _MASKS: tuple[tuple[str, str], ...] = (
         "HOST",
         r"(?<![A-Za-z0_.@/:-])(?:(?:<[A-Z]+>|[A-Za-z0_-]){1,63}\.){1,8}(?:com|net|org|edu|gov|mil|arpa|local|lan|internal|localdomain)\b"
         r"(?![.(/:]?[A-Za-z_])"
-        rf"|(?<![A-Za-z0_.@/:-])(?:(?:<[A-Z]+>|[A-Za-z0_-]){1, 63}\.){{2,8}}(?!{_EXTENSION})[a-z]{{2}}(?![A-Za-z0_.(/-])",
+        rf"|(?<![A-Za-z0_.@/:-])(?:(?:<[A-Z]+>|[A-Za-z0_-]){{1,63}}\.){{2,8}}(?!{_EXTENSION})[a-z]{{2}}(?![A-Za-z0_.(/-])",
     ),
     (
         "PATH",

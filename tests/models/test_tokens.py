@@ -35,6 +35,7 @@ def shown(text: str) -> str:
         ("su by root", "su by <NAME>"),
         ("the root cause", "the root cause"),
         ("from lab-7.ward.example.org now", "from <HOST> now"),
+        ("from ward.clinic.co.uk now", "from <HOST> now"),
         ("from ward.example.com:8080 now", "from <HOST>:<NUM> now"),
         ("class app.ward.Beds failed", "class app.ward.Beds failed"),
         ("status........17", "status........<NUM>"),
