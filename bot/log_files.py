@@ -9,26 +9,18 @@ anew for each read.
 
 from __future__ import annotations
 
-import bz2
-import errno
-import gzip
 import heapq
-import io
-import lzma
-import os
 import re
-import resource
-import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedIOBase
 from itertools import accumulate
 from pathlib import Path
-from typing import IO, Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-import zstandard
-
-from models.errors import BadInput, MaydayError
+from bot.packed_files import BROKEN, PACKINGS, Handles, open_unpacked
+from models.errors import BadInput
 from stream.decode import DecodeLimits
 from stream.decode.record import RECEIVE_TIME
 from stream.decode.text_lines import read_lines
@@ -38,93 +30,11 @@ SLICE_LINES: Final = 2000
 _SLIP_NS: Final = 300 * 10**9
 _HEAD: Final = 1 << 16
 _READ: Final = 1 << 18
-_BUFFER: Final = 1 << 16
-_KEPT_BACK: Final = 128  # descriptors for the database and what else the process has open
-_EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE)
 _LIMITS: Final = DecodeLimits()
-_BROKEN = (EOFError, OSError, zstandard.ZstdError, lzma.LZMAError)
 _HINT = "Give log files, packed or not, or a directory"
 _NO_FILE = "a pipe, a socket or a device, no file that can be read to its end"
 _MARK = b"\xef\xbb\xbf"
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\r\f\b\x1b") | {127})
-
-_OPENERS: dict[str, Callable[[Any], Any]] = {
-    ".gz": lambda packed: gzip.GzipFile(fileobj=packed),
-    ".bz2": bz2.BZ2File,
-    ".xz": lzma.LZMAFile,
-    ".zst": zstandard.open,
-}
-
-
-class TooFewFiles(MaydayError):
-    code = "too_few_open_files"
-    meaning = "The process may not even open one file more."
-    remedy = "Raise the limit of open files (`ulimit -n`) and run the command again."
-
-
-class Handles:
-    """How many files may be kept open between two reads."""
-
-    def __init__(self, most: int) -> None:
-        self.free = most
-
-    @classmethod
-    def allowed(cls) -> Handles:
-        """Return half of what this process's limit leaves over."""
-        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        return cls(1 << 20 if soft == resource.RLIM_INFINITY else max(0, soft - _KEPT_BACK) // 2)
-
-
-class _Raw(io.RawIOBase):
-    """The bytes of a regular file; without a free handle it is opened, and known again, at each read."""
-
-    def __init__(self, path: Path, handles: Handles) -> None:
-        self._path, self._handles, self._at = path, handles, 0
-        self._same: tuple[int, int] | None = None
-        self._kept: int | None = None
-        descriptor = self._opened()
-        if handles.free > 0:
-            handles.free -= 1
-            self._kept = descriptor
-        else:
-            os.close(descriptor)
-
-    def _opened(self) -> int:
-        try:
-            descriptor = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        except OSError as error:
-            if error.errno in _EXHAUSTED:
-                raise TooFewFiles(
-                    "no more files may be opened, not even one", hint=TooFewFiles.remedy
-                ) from None
-            raise
-        found = os.fstat(descriptor)
-        same = (found.st_dev, found.st_ino)
-        if not stat.S_ISREG(found.st_mode) or (self._same or same) != same:
-            os.close(descriptor)
-            raise OSError(errno.ESTALE, "another file stands there now")
-        self._same = same
-        return descriptor
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        descriptor = self._opened() if self._kept is None else self._kept
-        try:
-            size = os.preadv(descriptor, [buffer], self._at)
-        finally:
-            if self._kept is None:
-                os.close(descriptor)
-        self._at += size
-        return size
-
-    def close(self) -> None:
-        if self._kept is not None:
-            os.close(self._kept)
-            self._kept = None
-            self._handles.free += 1
-        super().close()
 
 
 class Skipped(NamedTuple):
@@ -163,18 +73,13 @@ class LogFile:
 
     @property
     def packed(self) -> bool:
-        return self.path.suffix.lower() in _OPENERS
+        return self.path.suffix.lower() in PACKINGS
 
     @contextmanager
-    def open(self, handles: Handles | None = None) -> Iterator[IO[bytes]]:
-        """Open it, unpacked; ends with what `_BROKEN` names where that fails, and with `TooFewFiles`."""
-        opener = _OPENERS.get(self.path.suffix.lower())
-        with io.BufferedReader(_Raw(self.path, handles or Handles.allowed()), _BUFFER) as packed:
-            if opener is None:
-                yield packed
-                return
-            with opener(packed) as unpacked:
-                yield unpacked
+    def open(self, handles: Handles | None = None) -> Iterator[BufferedIOBase]:
+        """Open it, unpacked; ends with what `BROKEN` names where that fails, and with `TooFewFiles`."""
+        with open_unpacked(self.path, handles or Handles.allowed()) as unpacked:
+            yield unpacked
 
 
 def find_files(paths: Sequence[Path]) -> tuple[list[LogFile], list[Skipped]]:
@@ -221,19 +126,22 @@ def _look(file: LogFile, handles: Handles) -> str | None:
     """Note the first time in the head of `file`; returns why it cannot be read, None when it can."""
     if file.path.exists() and not file.path.is_file():
         return _NO_FILE
+    head, broken = b"", False
     try:
         with file.open(handles) as opened:
-            head = opened.read(_HEAD)
+            # As it comes: of a file that breaks off soon, what stands before the break is read.
+            while len(head) < _HEAD and (data := opened.read1(_HEAD)):
+                head += data
     except PermissionError:
         return "no permission to read it"
-    except _BROKEN:
-        return "its packing is broken" if file.packed else "it cannot be read"
+    except BROKEN:
+        broken = True
     if not head:
-        return "empty"
+        return ("its packing is broken" if file.packed else "it cannot be read") if broken else "empty"
     if (reason := no_text(head)) is not None:
         return reason
     whole = head.removeprefix(_MARK).split(b"\n")
-    if len(head) == _HEAD and len(whole) > 1:
+    if (broken or len(head) == _HEAD) and len(whole) > 1:
         whole.pop()
     written = file.path.stat().st_mtime_ns
     records, _ = read_lines(whole, _LIMITS, divmod(written, 10**9))
@@ -375,7 +283,7 @@ def _batches(file: LogFile, seen: Callable[[int], None], handles: Handles) -> It
     rest, cut, begun, trouble = bytearray(), False, False, False
     try:
         with file.open(handles) as opened:
-            while data := opened.read1(_READ):  # type: ignore[attr-defined]  # all four have it
+            while data := opened.read1(_READ):
                 seen(len(data))
                 if not begun:
                     data = data.removeprefix(_MARK).lstrip(b"\0")
@@ -388,7 +296,7 @@ def _batches(file: LogFile, seen: Callable[[int], None], handles: Handles) -> It
                     last = lines.pop()
                     yield [bytes(rest) + b"\n", *(line + b"\n" for line in lines)]
                     rest, cut = bytearray(last), False
-    except _BROKEN:
+    except BROKEN:
         trouble = True
     if rest:
         file.cut += cut

@@ -16,12 +16,19 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from bot.log_files import SLICE_LINES, LogFile, TooFewFiles, find_files, merged, service_of, slices
+from bot.log_files import SLICE_LINES, LogFile, find_files, merged, service_of, slices
+from bot.packed_files import TooFewFiles
 from models.errors import BadInput
 from stream.decode import DecodeLimits
 
 START = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
 START_NS = int(START.timestamp()) * 10**9
+PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    ".gz": gzip.compress,
+    ".bz2": bz2.compress,
+    ".xz": lzma.compress,
+    ".zst": zstandard.ZstdCompressor().compress,
+}
 
 
 def line(second: float, text: str = "INFO up") -> str:
@@ -55,16 +62,7 @@ def test_a_trace_is_never_cut_whatever_stands_before_it(tmp_path: Path) -> None:
         assert part.raw.endswith(b"(Frame.java:39)\n")
 
 
-@pytest.mark.parametrize(
-    ("ending", "pack"),
-    [
-        ("", bytes),
-        (".gz", gzip.compress),
-        (".bz2", bz2.compress),
-        (".xz", lzma.compress),
-        (".zst", zstandard.ZstdCompressor().compress),
-    ],
-)
+@pytest.mark.parametrize(("ending", "pack"), [("", bytes), *PACKERS.items()])
 def test_packed_files_are_read_as_plain_ones(
     tmp_path: Path, ending: str, pack: Callable[[bytes], bytes]
 ) -> None:
@@ -75,13 +73,52 @@ def test_packed_files_are_read_as_plain_ones(
     assert (file.timed, file.trouble, file.first_ns) == (True, "", START_NS)
 
 
-def test_a_packed_file_that_breaks_off_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
-    path = tmp_path / "billing.log.gz"
-    path.write_bytes(gzip.compress("".join(line(n) + "\n" for n in range(20_000)).encode())[:-5000])
+@pytest.mark.parametrize("ending", PACKERS)
+@pytest.mark.parametrize(("many", "left_out"), [(20_000, 0.4), (60, 5), (20_000, 5)])
+def test_a_packed_file_that_breaks_off_is_read_as_far_as_it_goes(
+    tmp_path: Path, ending: str, many: int, left_out: float
+) -> None:
+    """Long or short, cut in the middle or a few bytes before its end."""
+    text = "".join(line(n, f"INFO up {n * 7919 % 10_007}") + "\n" for n in range(many)).encode()
+    packed = PACKERS[ending](text)
+    broken = packed[: -int(left_out * len(packed) if left_out < 1 else left_out)]
+    path = tmp_path / f"billing.log{ending}"
+    path.write_bytes(broken)
+    (tmp_path / "auth.log").write_text(line(0))
+    if many == 60 and ending == ".zst":  # nothing of a block can be unpacked before all of it is there
+        assert [tuple(each) for each in find_files([tmp_path])[1]] == [(path.name, "its packing is broken")]
+        return
     file = one(path)
-    read = sum(part.lines for part in slices(file))
-    assert 1000 < read == file.lines < 20_000
-    assert file.trouble == f"broken after line {read:,}; read up to there"
+    read = b"".join(part.raw for part in slices(file))
+    assert text.startswith(read)
+    assert len(read) > (100 if many == 60 else len(text) / 10)
+    assert file.first_ns == START_NS
+    assert file.trouble == f"broken after line {file.lines:,}; read up to there"
+
+
+@pytest.mark.parametrize("ending", PACKERS)
+def test_files_that_were_packed_by_parts_are_read_whole(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"billing.log{ending}"
+    path.write_bytes(b"".join(PACKERS[ending](f"{line(n)}\n".encode()) for n in range(5)))
+    file = one(path)
+    assert b"".join(part.raw for part in slices(file)) == b"".join(f"{line(n)}\n".encode() for n in range(5))
+    assert file.trouble == ""
+
+
+def test_a_small_zstd_file_that_unpacks_enormously_is_read_in_bounded_memory(tmp_path: Path) -> None:
+    path = tmp_path / "billing.log.zst"
+    lines = (line(0) + "\n").encode() + b"\n" * (200 << 20)
+    path.write_bytes(zstandard.ZstdCompressor().compress(lines))
+    del lines
+    tracemalloc.start()
+    try:
+        with one(path).open() as opened:
+            size = sum(len(data) for data in iter(lambda: opened.read1(1 << 18), b""))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert size == len(line(0)) + 1 + (200 << 20)
+    assert peak < 20 << 20
 
 
 def test_blank_lines_a_byte_order_mark_and_windows_line_ends_do_not_matter(tmp_path: Path) -> None:
