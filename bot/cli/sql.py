@@ -95,6 +95,24 @@ def _attach(config: Path | None, state: Path | None) -> None:
     if not allowed:
         raise NotAllowed(f"the Unix user {uid} may not read the database", hint=NotAllowed.remedy)
     print(attach_lines(known.layout, KeyRing.load(known.layout, create=False)))
+    note = console(to_stderr=True)
+    note.print("\nThe same in Python, in one line that keeps the keys out of your files:", style="dim")
+    note.print(python_line(config, known.layout.root), soft_wrap=True)
+
+
+def python_line(config: Path | None, root: Path) -> str:
+    """Return one line of Python that opens the live copy of the state at `root` as `db`, with DuckDB's own package.
+
+    >>> print(python_line(None, Path("/var/lib/mayday")).partition("execute(")[0])
+    import duckdb, subprocess; db = duckdb.connect(); db.
+    """
+    command = [str(Path(sys.executable).with_name("mayday")), "sql", "--attach", "--state", str(root)]
+    if config is not None:
+        command += ["--config", str(config.absolute())]
+    return (
+        "import duckdb, subprocess; db = duckdb.connect(); "
+        f"db.execute(subprocess.check_output({command!r}, stderr=subprocess.DEVNULL, text=True))"
+    )
 
 
 def readable(table: pa.Table) -> pa.Table:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -158,3 +161,46 @@ def test_while_nobody_answers_the_configuration_says_who_may_read(
     assert "ATTACH" in capsys.readouterr().out
     config.unlink()
     assert mayday(root, "sql", "--attach") == 0
+
+
+def in_python(line: str, root: Path) -> str:
+    """What stock Python prints that is given one line to paste, with `mayday` on its path as the README has it."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["sh", "-c", line], cwd=root.parent, env=os.environ | {"PATH": path}, text=True,
+        capture_output=True, timeout=60, check=True,
+    )  # fmt: skip
+    return done.stdout
+
+
+def publish_an_incident(root: Path) -> None:
+    """Leave a live copy with one incident below `root`, and nothing that runs."""
+    with serving(root, ME) as center:
+        center.apply([burst()])
+    layout = Layout(root)
+    database = Database.open(layout, KeyRing.load(layout, create=False, environ={}), system_clock)
+    assert database.publish()
+    database.close()
+
+
+def test_the_python_line_that_comes_with_the_lines_opens_the_live_copy(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    publish_an_incident(root)
+    assert mayday(root, "sql", "--attach") == 0
+    said = capsys.readouterr()
+    (line,) = [each for each in said.err.splitlines() if each.startswith("import duckdb")]
+    assert "ENCRYPTION_KEY" in said.out
+    assert "ENCRYPTION_KEY" not in said.err
+    ask = "; print(db.sql('SELECT title FROM incident').fetchall())"
+    assert in_python(shlex.join(["python", "-c", line + ask]), root) == (
+        "[('billing runs out of a resource',)]\n"
+    )
+
+
+def test_the_line_of_the_readme_that_asks_from_python_can_be_pasted(root: Path) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    (line,) = [each.strip() for each in readme.splitlines() if each.strip().startswith("python -c")]
+    publish_an_incident(root)
+    (root.parent / "mayday.toml").write_text(f'[state]\ndirectory = "{root}"\n')
+    assert "billing runs out of a resource" in in_python(line, root)
