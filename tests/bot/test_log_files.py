@@ -74,7 +74,7 @@ def test_packed_files_are_read_as_plain_ones(
 
 
 @pytest.mark.parametrize("ending", PACKERS)
-@pytest.mark.parametrize(("many", "left_out"), [(20_000, 0.4), (60, 5), (20_000, 5)])
+@pytest.mark.parametrize(("many", "left_out"), [(40_000, 0.4), (60, 5), (40_000, 5)])
 def test_a_packed_file_that_breaks_off_is_read_as_far_as_it_goes(
     tmp_path: Path, ending: str, many: int, left_out: float
 ) -> None:
