@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 # What the finished environment weighs with a CPU build of torch (measured); a build with CUDA is several times larger.
-EXPECTED_BYTES = {False: 2_100_000_000, True: 2_400_000_000}
+EXPECTED_BYTES = {False: 2_000_000_000, True: 2_300_000_000}
 NEED_FREE = 8_000_000_000
 
 
@@ -28,10 +28,10 @@ def fail(sentence: str) -> None:
     raise SystemExit(2)
 
 
-def check_machine() -> None:
-    """Refuse early, with the way to mend it, what would fail late."""
-    if not (3, 11) <= sys.version_info[:2] <= (3, 12):
-        found = ".".join(map(str, sys.version_info[:2]))
+def check_machine(version: tuple[int, int], free: int) -> None:
+    """Refuse early, with the way to mend it, what would fail late; `free` are the bytes that are free here."""
+    if not (3, 11) <= version <= (3, 12):
+        found = ".".join(map(str, version))
         fail(
             f"Python 3.11 or 3.12 is needed and this is {found}: install python3.11 and run `make PYTHON=python3.11 run`."
         )
@@ -42,7 +42,7 @@ def check_machine() -> None:
         fail("Python's venv module is missing: install it with `sudo apt-get install python3-venv`.")
     if shutil.which("git") is None:
         fail("git is missing: install it with `sudo apt-get install git`.")
-    if not VENV.exists() and shutil.disk_usage(ROOT).free < NEED_FREE:
+    if not VENV.exists() and free < NEED_FREE:
         fail("less than 8 GB are free here: make room or clone to another disk.")
 
 
@@ -76,20 +76,28 @@ def tree_bytes(*roots: Path) -> int:
     return total
 
 
+def progress(size: int, expected: int, seconds: float) -> str:
+    """Return the line that says how far it is: bytes so far, share, and the time left at the pace so far.
+
+    >>> progress(500_000_000, 2_000_000_000, 30)
+    '[#######.......................] 0.5 of about 2.0 GB, about 1 min 30 s left'
+    """
+    share = min(size / expected, 0.99)
+    left = seconds * (1 - share) / share if share > 0.02 else None
+    bar = "#" * int(share * 30) + "." * (30 - int(share * 30))
+    rest = (
+        "estimating the time left"
+        if left is None
+        else f"about {int(left // 60)} min {int(left % 60):02d} s left"
+    )
+    return f"[{bar}] {size / 1e9:.1f} of about {expected / 1e9:.1f} GB, {rest}"
+
+
 def show_progress(done: threading.Event, expected: int) -> None:
     """Draw one line a second: bytes so far, share, time left. On no terminal, a line every 15 s."""
     started, terminal = time.monotonic(), sys.stderr.isatty()
     while not done.wait(1 if terminal else 15):
-        size, seconds = tree_bytes(VENV), time.monotonic() - started
-        share = min(size / expected, 0.99)
-        left = seconds * (1 - share) / share if share > 0.02 else None
-        bar = "#" * int(share * 30) + "." * (30 - int(share * 30))
-        rest = (
-            "estimating the time left"
-            if left is None
-            else f"about {int(left // 60)} min {int(left % 60):02d} s left"
-        )
-        line = f"[{bar}] {size / 1e9:.1f} of about {expected / 1e9:.1f} GB, {rest}"
+        line = progress(tree_bytes(VENV), expected, time.monotonic() - started)
         print(
             f"\r{line:<90}" if terminal else line, end="" if terminal else "\n", file=sys.stderr, flush=True
         )
@@ -142,10 +150,11 @@ def install(test: bool) -> None:
 
 def main() -> None:
     test = "--test" in sys.argv[1:]
-    check_machine()
+    check_machine(sys.version_info[:2], shutil.disk_usage(ROOT).free)
     if is_ready(test):
         return
-    print("mayday: setting up .venv (once; about 2.5 GB, a few minutes)", file=sys.stderr)
+    size = f"about {EXPECTED_BYTES[test] / 1e9:.1f} GB"
+    print(f"mayday: setting up .venv (once; {size}, a few minutes)", file=sys.stderr)
     started = time.monotonic()
     for old in VENV.glob("ready-*") if VENV.exists() else ():
         old.unlink()
