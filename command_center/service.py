@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import logging
 import os
 import socket
@@ -31,14 +30,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
-import pyarrow as pa
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from command_center.access.operators import Directory, Operator, Permission, may
-from command_center.actions import ACTION, CHANGE_ID, Action
+from command_center.actions import Action
 from command_center.exports import enter_export
 from command_center.incidents.desk import Outcome
+from command_center.messages import (
+    SMALL,
+    arrow_bytes,
+    outcome_json,
+    read_action,
+    read_body,
+    read_note,
+    read_query,
+)
 from command_center.status import CommandStatus
 from models.errors import BadInput, Guarded, MaydayError
 from storage.client import ARROW
@@ -50,14 +56,11 @@ from storage.errors import (
     NotAllowed,
     QueryBusy,
 )
-from storage.exports import ExportNote
 from storage.facts import Applied, BlockFacts
 from storage.layout import LONGEST_PATH, Layout
 from storage.wire import MAX_BYTES, Admission, unpack
 
 T = TypeVar("T")
-SMALL: Final = 64 * 1024  # bytes of an action or a query
-BODY_S: Final = 30.0  # a body that takes longer is given up
 HEAD_S: Final = 10.0  # so is a connection on which no whole head arrives for so long
 BACKLOG: Final = 1024  # connections that may wait to be accepted; those beyond wait in their clients
 _PEER = struct.Struct("3i")  # pid, uid, gid
@@ -70,14 +73,6 @@ class Center(Protocol):
     def apply(self, facts: Sequence[BlockFacts]) -> Applied: ...
     def perform(self, action: Action, actor: Operator | None, *, cause: str) -> Outcome: ...
     def refuse(self, cause: str, reason: str, who: str) -> None: ...
-
-
-class Query(BaseModel):
-    """Body of `POST /query`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-    sql: str = Field(min_length=1)
-    params: dict[str, str | int | float | bool | None] = Field(default_factory=dict, max_length=32)
 
 
 class StoreService:
@@ -169,7 +164,7 @@ class StoreService:
         uid = peer_uid(request)
         if uid != self._own_uid:
             await self._refuse("facts", "not_the_service", uid)
-        body = await _body(request, MAX_BYTES)
+        body = await read_body(request, MAX_BYTES)
 
         def apply() -> Applied:
             return self._center.apply(unpack(body, self._gate))
@@ -181,23 +176,23 @@ class StoreService:
 
     async def _perform(self, request: web.Request) -> web.Response:
         operator = await self._operator(request, "perform")
-        action = _action(await _body(request, SMALL), self._gate)
+        action = read_action(await read_body(request, SMALL), self._gate)
         outcome = await self._aside(lambda: self._center.perform(action, operator, cause="cli"))
         names = {known.id: known.name for known in self._directory.operators}
-        return web.json_response(_outcome(outcome, names))
+        return web.json_response(outcome_json(outcome, names))
 
     async def _query(self, request: web.Request) -> web.Response:
         operator = await self._operator(request, "query")
         decision = may(operator, Permission.READ)
         if not decision.allowed:
             await self._refuse("query", decision.reasons[0], peer_uid(request))
-        query = _validated(Query, await _body(request, SMALL))
+        query = read_query(await read_body(request, SMALL))
 
         def ask() -> bytes:
             # Who asked is recorded; what was asked only as a hash, because people type names into queries.
             digest = hashlib.sha256(query.sql.encode("utf-8", "surrogatepass")).hexdigest()
             self._database.write(lambda tx: tx.audit("query", operator.id, sql_sha256=digest))
-            return _arrow(self._database.query(query.sql, query.params))
+            return arrow_bytes(self._database.query(query.sql, query.params))
 
         return web.Response(body=await self._aside(ask), content_type=ARROW)
 
@@ -207,7 +202,7 @@ class StoreService:
         decision = may(operator, Permission.EXPORT)
         if not decision.allowed:
             await self._refuse("export", decision.reasons[0], peer_uid(request))
-        note = _note(await _body(request, SMALL), self._gate)
+        note = read_note(await read_body(request, SMALL), self._gate)
         note = note.model_copy(update={"uid": peer_uid(request)})
         entered = await self._aside(
             lambda: self._database.write(lambda tx: enter_export(tx, note, operator.id, "before"))
@@ -295,106 +290,6 @@ def peer_uid(request: web.Request) -> int:
         raise NotAllowed("the connection has ended", hint="Connect again")
     credentials = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
     return int(_PEER.unpack(credentials)[1])
-
-
-async def _body(request: web.Request, limit: int) -> bytes:
-    """Read a body of at most `limit` bytes."""
-    parts: list[bytes] = []
-    size = 0
-    try:
-        async with asyncio.timeout(BODY_S):
-            async for part in request.content.iter_any():
-                size += len(part)
-                if size > limit:
-                    raise BadPayload(f"the body is longer than {limit} bytes", hint=BadPayload.remedy)
-                parts.append(part)
-    except TimeoutError:
-        raise BadPayload("the body did not arrive in time", hint="Send it in one piece") from None
-    except web.RequestPayloadError:
-        raise BadPayload(
-            "the body is not packed as its header says, or is cut off", hint=BadPayload.remedy
-        ) from None
-    return b"".join(parts)
-
-
-def _action(body: bytes, gate: Admission) -> Action:
-    """Validate an action; the service and the id of a change pass as names, every other text as text."""
-    try:
-        fields = json.loads(body)
-    except (ValueError, RecursionError):
-        raise BadPayload("the action is not JSON", hint=BadPayload.remedy) from None
-    if isinstance(fields, dict) and isinstance(fields.get("service"), str):
-        fields["service"] = gate.name(fields["service"])
-    if isinstance(fields, dict) and CHANGE_ID.fullmatch(str(fields.get("change_id") or "")):
-        fields["change_id"] = gate.name(str(fields["change_id"]), "tag")
-    try:
-        return ACTION.validate_python(fields, context={"admit": gate.text})
-    except ValidationError as error:
-        raise _does_not_fit("the action", error) from None
-
-
-def _note(body: bytes, gate: Admission) -> ExportNote:
-    try:
-        return ExportNote.model_validate_json(body, context={"admit": gate.text})
-    except ValidationError as error:
-        raise _does_not_fit("the note of the export", error) from None
-
-
-def _validated(kind: type[Query], body: bytes) -> Query:
-    try:
-        return kind.model_validate_json(body)
-    except ValidationError as error:
-        raise _does_not_fit("the query", error) from None
-
-
-def _does_not_fit(what: str, error: ValidationError) -> BadInput:
-    """Name the fields that do not fit; their values are not quoted, and neither are names that we do not
-    know.
-    """
-    known = {"action", "incident", "status", "severity", "service", "kind", "version", "at", "note", "text",
-             "title", "reason", "summary", "change_id", "which", "sql", "params",
-             "id", "uid", "first_block", "end_block"}  # fmt: skip
-    fields = {
-        str(part) for each in error.errors(include_input=False) for part in each["loc"] if part in known
-    }
-    named = f" ({', '.join(sorted(fields))})" if fields else ""
-    return BadInput(f"{what} does not fit what is expected{named}", hint="See docs/reference/commands.md")
-
-
-def _outcome(outcome: Outcome, names: Mapping[str, str]) -> dict[str, Any]:
-    """Return what is sent back; a look has its facts, and the names of the operators who stand in it."""
-    told = _told(outcome)
-    if (facts := outcome.facts) is not None and outcome.incident is not None:
-        due, suspect = facts.due, facts.suspect
-        here = {event.actor for event in outcome.timeline}
-        here |= {outcome.incident.acknowledged_by or "", outcome.incident.commander or ""}
-        told |= {
-            "evidence": list(facts.evidence),
-            "warnings": list(facts.warnings),
-            "due": {"clock": due[0].value, "at": due[1].isoformat()} if due else None,
-            "suspect": {"change": suspect[0], "at": suspect[1].isoformat()} if suspect else None,
-            "names": {id: name for id, name in names.items() if id in here},
-        }
-    return told
-
-
-def _told(outcome: Outcome) -> dict[str, Any]:
-    return {
-        "ok": outcome.ok,
-        "message": str(outcome.message),
-        "reasons": list(outcome.reasons),
-        "incident": outcome.incident.model_dump(mode="json") if outcome.incident else None,
-        "marker": outcome.marker.model_dump(mode="json") if outcome.marker else None,
-        "incidents": [incident.model_dump(mode="json") for incident in outcome.incidents],
-        "timeline": [event.model_dump(mode="json") for event in outcome.timeline],
-    }
-
-
-def _arrow(table: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    return sink.getvalue().to_pybytes()
 
 
 _STATUS: Mapping[type[MaydayError], int] = {

@@ -21,7 +21,6 @@ import logging
 import os
 import threading
 import time
-from collections import deque
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Final
@@ -35,6 +34,7 @@ from stream.spool.disk import FULL, lock_directory, name_of, refused
 from stream.spool.entry import Entry, Stored, pack_block, pack_entry
 from stream.spool.errors import SpoolClosed, SpoolError, SpoolFull, SpoolReplaced
 from stream.spool.files import FileOperations
+from stream.spool.gathering import Gathering, Waiting
 from stream.spool.info import SpoolInfo, oldest_seq, spool_info
 from stream.spool.limits import apply_limits
 from stream.spool.log import SegmentLog
@@ -45,16 +45,6 @@ from stream.spool.settings import SpoolSettings
 
 LOG = logging.getLogger(__name__)
 _LARGEST: Final = (1 << 30) - (1 << 16)
-
-
-class _Waiting:
-    """An entry on its way to the disk, and everyone who waits for it."""
-
-    __slots__ = ("futures", "key", "packed", "received_ns")
-
-    def __init__(self, packed: bytes, received_ns: int, key: bytes | None, future: Future[Stored]) -> None:
-        self.packed, self.received_ns, self.key = packed, received_ns, key
-        self.futures = [future]
 
 
 class SpoolWriter:
@@ -81,12 +71,9 @@ class SpoolWriter:
         self._checkpoint_at = 0.0
 
         self._guard = guard  # over everything below, and over the keys
-        self._queue: deque[_Waiting] = deque()
-        self._queued_bytes = 0
-        self._under_way: dict[bytes, _Waiting] = {}
+        self._gathering = Gathering(guard, settings)
         self._duplicates = duplicates
-        self._idle = False
-        self._closing = self._closed = False
+        self._closed = False
         self._failure: SpoolError | None = None
         self._refusing = False  # after a failure, until a new segment has begun
         self._thread = threading.Thread(target=self._run, name="spool-writer", daemon=True)
@@ -154,10 +141,10 @@ class SpoolWriter:
         refusal: SpoolError | None = None
         known: int | None = None
         with self._guard:
-            if key is not None and (waiting := self._under_way.get(key)) is not None:
+            if key is not None and (waiting := self._gathering.find(key)) is not None:
                 waiting.futures.append(future)
                 return future
-            if self._closing:
+            if self._gathering.ending:
                 refusal = SpoolClosed("The spool is closed", hint="Send again once the receiver runs")
             elif key is not None and (known := self._keys.find(key)) is not None:
                 self._duplicates += 1
@@ -168,8 +155,8 @@ class SpoolWriter:
                     "A single message of 1 GB cannot be stored", hint="Lower the limit of messages"
                 )
             else:
-                self._enqueue(_Waiting(packed, entry.received_ns, key, future))
-            busy = self._queued_bytes > self._settings.max_pending_bytes
+                self._gathering.add(Waiting(packed, entry.received_ns, key, future))
+            busy = self._gathering.pending_bytes > self._settings.max_pending_bytes
         if known is not None:
             future.set_result(Stored(known, duplicate=True))
         elif refusal is not None:
@@ -201,8 +188,8 @@ class SpoolWriter:
         with self._guard:
             if self._closed:
                 return
-            self._closing = self._closed = True
-            self._guard.notify_all()
+            self._closed = True
+            self._gathering.end()
         self._thread.join()
         if self._failure is not None:  # what stands in the directory now may be another's
             self._log.close()
@@ -223,53 +210,13 @@ class SpoolWriter:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    # -- the queue: every thread ----------------------------------------------------------------------------
-
-    def _enqueue(self, waiting: _Waiting) -> None:
-        self._queue.append(waiting)
-        self._queued_bytes += len(waiting.packed)
-        if waiting.key is not None:
-            self._under_way[waiting.key] = waiting
-        if self._idle:
-            self._guard.notify_all()
-
-    def _collect(self, due: float) -> list[_Waiting] | None:
-        """Return the next group: empty when other things are `due`, None when all is written and closed."""
-        settings = self._settings
-        with self._guard:
-            while not self._queue:
-                if self._closing:
-                    return None
-                left = due - time.monotonic()
-                if left <= 0:
-                    return []
-                self._idle = True
-                self._guard.wait(left)
-                self._idle = False
-            until = time.monotonic() + settings.commit_ms / 1000
-            while self._queued_bytes < settings.commit_bytes and not self._closing:
-                wait = min(settings.quiet_ms / 1000, until - time.monotonic())
-                before = len(self._queue)
-                if wait <= 0:
-                    break
-                self._guard.wait(wait)
-                if len(self._queue) == before:
-                    break
-            group: list[_Waiting] = []
-            size = 0
-            while self._queue and (not group or size + len(self._queue[0].packed) <= settings.commit_bytes):
-                group.append(self._queue.popleft())
-                size += len(group[-1].packed)
-            self._queued_bytes -= size
-        return group
-
     # -- writing: the writer's thread -----------------------------------------------------------------------
 
     def _run(self) -> None:
-        group: list[_Waiting] | None = []
+        group: list[Waiting] | None = []
         try:
             due = time.monotonic() + self._settings.look_seconds
-            while (group := self._collect(due)) is not None:
+            while (group := self._gathering.next_group(due)) is not None:
                 if group:
                     self._commit(group)
                     self._look_at_room()
@@ -286,15 +233,15 @@ class SpoolWriter:
             )
             raise
 
-    def _give_up(self, group: list[_Waiting], reason: SpoolError) -> None:
+    def _give_up(self, group: list[Waiting], reason: SpoolError) -> None:
         """Take nothing any more; the process has to end."""
         with self._guard:
-            self._closing = True
+            self._gathering.end()
             self._failure = reason
         self._fail(group, reason)
         self.room.update(NoRoom.FAILED)
 
-    def _commit(self, group: list[_Waiting]) -> None:
+    def _commit(self, group: list[Waiting]) -> None:
         before = self._log.received_ns
         now = max(before, nanoseconds(self._clock()))
         times = [min(max(waiting.received_ns, before), now) for waiting in group]
@@ -310,16 +257,15 @@ class SpoolWriter:
             for at, future in enumerate(waiting.futures):
                 future.set_result(Stored(seq, duplicate=at > 0))
 
-    def _remember(self, group: list[_Waiting], seq: int, now_ns: int) -> None:
+    def _remember(self, group: list[Waiting], seq: int, now_ns: int) -> None:
         """From here on, a resend of `group` is a duplicate of a stored block."""
         keys = [waiting.key for waiting in group if waiting.key is not None]
         with self._guard:
             self._keys.add(keys, seq, now_ns)
-            for key in keys:
-                del self._under_way[key]
+            self._gathering.arrived(group)
             self._duplicates += sum(len(waiting.futures) - 1 for waiting in group)
 
-    def _after_failure(self, group: list[_Waiting], error: OSError) -> None:
+    def _after_failure(self, group: list[Waiting], error: OSError) -> None:
         """Fail everyone who waits, give the segment up, and begin another if the disk lets us."""
         LOG.error("spool: writing failed (%s); what is in flight is refused and comes again", name_of(error))
         with self._guard:
@@ -330,15 +276,11 @@ class SpoolWriter:
         if error.errno not in FULL:
             self._try_again()
 
-    def _fail(self, group: list[_Waiting], reason: SpoolError) -> None:
+    def _fail(self, group: list[Waiting], reason: SpoolError) -> None:
         """Fail `group` and everything queued. Each future gets an exception of its own."""
         with self._guard:
-            failed = [*group, *self._queue]
-            self._queue.clear()
-            self._queued_bytes = 0
-            for waiting in failed:
-                if waiting.key is not None:
-                    self._under_way.pop(waiting.key, None)
+            failed = [*group, *self._gathering.empty()]
+            self._gathering.arrived(group)
         for future in (future for waiting in failed for future in waiting.futures if not future.done()):
             future.set_exception(type(reason)(reason.detail, hint=reason.hint))
 
@@ -411,7 +353,7 @@ class SpoolWriter:
         limit = self._settings.max_pending_bytes
         if self.room.reason is NoRoom.BUSY:
             limit //= 2  # once paused, clients are read from again when half of it is written
-        return NoRoom.BUSY if self._queued_bytes > limit else None
+        return NoRoom.BUSY if self._gathering.pending_bytes > limit else None
 
 
 def _report(recovered: Recovered, damaged_keys: int) -> None:
