@@ -97,7 +97,13 @@ def export(
     damage: list[Damage] = []
     with _target(out) as file:
         note = record_export(known.config, known.layout, ring, system_clock, os.getuid(), why)
-        for row in export_records(known.layout.spool, ring, until=note.end_block, on_damage=damage.append):
+        for row in export_records(
+            known.layout.spool,
+            ring,
+            known.config.fields.limits,
+            until=note.end_block,
+            on_damage=damage.append,
+        ):
             file.write(json.dumps(row, ensure_ascii=True) + "\n")
     for place in damage:
         print(_sentence(place), file=sys.stderr)
