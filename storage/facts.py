@@ -38,7 +38,14 @@ class MinuteCount(_Fact):
 class SignalKind(StrEnum):
     NEW_ERROR_TEMPLATE = "new_error_template"
     ERROR_BURST = "error_burst"
+    NEW_WARNING_TEMPLATE = "new_warning_template"
+    WARNING_BURST = "warning_burst"
     SILENCE = "silence"
+    TRAFFIC_DROP = "traffic_drop"
+    TEMPLATE_SILENCE = "template_silence"
+    FIGURE_SHIFT = "figure_shift"
+    PERSONAL_DATA = "personal_data"
+    CLOCK_SKEW = "clock_skew"
 
 
 class Signal(_Fact):

@@ -14,7 +14,6 @@ from __future__ import annotations
 import hashlib
 import pickle
 from collections import Counter
-from collections.abc import Iterable
 from itertools import islice, repeat
 from operator import floordiv, gt, itemgetter
 from typing import Any, Final
@@ -23,9 +22,7 @@ import msgpack
 import zstandard
 from pydantic import TypeAdapter
 
-from models.detectors import NewErrorTemplate
-from models.detectors.burst_watch import BurstWatch
-from models.detectors.silence_watch import SilenceWatch
+from models.detectors import Finding
 from models.levels import Level
 from models.masking import Masker
 from models.mined_template import Change
@@ -39,9 +36,10 @@ from stream.fields import Lines
 from stream.flow_errors import StateUnreadable
 from stream.flow_settings import FlowSettings
 from stream.moments import MINUTE_NS, moment
-from stream.service_facts import BlockErrors, ServiceFacts
+from stream.service_facts import ServiceFacts
+from stream.watches import Watches
 
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 _ERROR: Final = int(Level.ERROR)
 _LEVELS: Final = {int(level): level for level in Level}
 _MINUTE_COUNTS: Final = TypeAdapter(list[MinuteCount])
@@ -77,11 +75,7 @@ class ServiceState:
         self._tools = tools
         settings = tools.settings
         self._miner = TemplateMiner(name, tools.template_key, settings.templates, tools.masker)
-        self._novelty = NewErrorTemplate(
-            settings.detectors.novelty_minutes, settings.detectors.known_templates
-        )
-        self._bursts = BurstWatch(settings.detectors)
-        self._silence = SilenceWatch(settings.detectors)
+        self._watches = Watches(settings.detectors)
         self._newest_ns: int | None = None  # newest time of a line, never ahead of its receipt
         self._heard_ns = 0  # receive time of the newest block with lines
         self._watermark_ns = 0
@@ -104,36 +98,34 @@ class ServiceState:
         facts = ServiceFacts()
         ids = self._miner.learn_many(lines.text)
         facts.counts, facts.late = self._count(lines, ids)
-        errors = self._errors(lines, ids, received_ns)
+        seen = self._watches.see(lines, ids, received_ns, self._template)
         facts.traffic.append(
             ServiceTraffic(
-                service=self.safe_name, lines=len(ids), errors=len(errors), last_ts=moment(max(lines.ts))
+                service=self.safe_name,
+                lines=len(ids),
+                errors=len(seen.errors),
+                last_ts=moment(seen.newest_ns),
             )
         )
         self._await_report(lines, ids)
         facts.patterns = self._patterns(self._tools.settings.patterns_per_block)
         facts.errors = [
             ErrorEvent(
-                ts=moment(first),
-                last_ts=moment(last),
+                ts=moment(group.first),
+                last_ts=moment(group.last),
                 service=self.safe_name,
-                host=self._tools.host(host),
-                level=_LEVELS[level],
-                template_id=template_id,
-                count=count,
+                host=self._tools.host(group.host),
+                level=_LEVELS[group.level],
+                template_id=group.template_id,
+                count=group.lines,
                 shard=shard,
                 block=block,
             )
-            for (host, level, template_id), (count, first, last) in sorted(errors.groups.items())
+            for group in seen.errors.groups()
         ]
-        facts.signals = [
-            *self._new_errors(errors, max(lines.ts), named, received_ns),
-            *self._burst(lines, errors, named, received_ns),
-        ]
-        self._silence.heard(received_ns)
+        facts.signals = [self._signal(each, named, received_ns) for each in self._watches.take(seen)]
         self._heard_ns = received_ns
-        newest = min(max(lines.ts), received_ns)
-        self._newest_ns = newest if self._newest_ns is None else max(self._newest_ns, newest)
+        self._newest_ns = seen.known_ns if self._newest_ns is None else max(self._newest_ns, seen.known_ns)
         self._move_on(self._newest_ns)
         return facts
 
@@ -146,26 +138,11 @@ class ServiceState:
         if self._newest_ns is None:
             return facts
         self._move_on(self._newest_ns + max(0, received_ns - self._heard_ns))
-        quiet = self._silence.tick(received_ns)
-        if quiet is None:
-            return facts
-        evidence: dict[str, int | float | str] = {
-            "quiet_s": round(quiet.quiet_s, 1),
-            "usual_s": round(quiet.usual_s, 1),
-            "limit_s": round(quiet.limit_s, 1),
-        }
-        facts.signals.append(
-            Signal(
-                id=self._signal_id(SignalKind.SILENCE, "", _named(series, block)),
-                kind=SignalKind.SILENCE,
-                service=self.safe_name,
-                at=moment(self._newest_ns),
-                seen_at=moment(received_ns),
-                score=quiet.score,
-                threshold=self._silence.threshold,
-                evidence=evidence,
-            )
-        )
+        named = _named(series, block)
+        facts.signals += [
+            self._signal(each, named, received_ns)
+            for each in self._watches.tick(self._newest_ns, received_ns)
+        ]
         return facts
 
     # -- what one block says ------------------------------------------------------------------------------------
@@ -189,15 +166,6 @@ class ServiceState:
         closed = self._watermark_ns // MINUTE_NS
         late = sum(count for (_, minute, _), count in groups.items() if minute < closed)
         return counts, late
-
-    def _errors(self, lines: Lines, ids: list[str], received_ns: int) -> BlockErrors:
-        errors = BlockErrors()
-        if max(lines.level) >= _ERROR:
-            slot_of = self._bursts.slot_of
-            for at, host, level, template_id in zip(lines.ts, lines.host, lines.level, ids, strict=True):
-                if level >= _ERROR:
-                    errors.add(at, host, level, template_id, slot_of(min(at, received_ns)))
-        return errors
 
     def _await_report(self, lines: Lines, ids: list[str]) -> None:
         """Note level and times of the templates that changed, and of those whose turn comes next."""
@@ -246,93 +214,32 @@ class ServiceState:
             )
         return out
 
-    # -- detectors ----------------------------------------------------------------------------------------------
+    # -- findings -----------------------------------------------------------------------------------------------
 
-    def _new_errors(self, errors: BlockErrors, newest_ns: int, block: str, received_ns: int) -> list[Signal]:
-        minute = min(newest_ns, received_ns) // MINUTE_NS
-        self._novelty.pass_minute(minute)
-        signals = []
-        for template_id, (at, level, host, count) in errors.firsts.items():
-            x: dict[Any, Any] = {"template": template_id, "minute": minute}
-            score = self._novelty.score_one(x)
-            self._novelty.learn_one(x)
-            if score >= self._novelty.threshold:
-                signals.append(
-                    self._signal(
-                        SignalKind.NEW_ERROR_TEMPLATE,
-                        template_id,
-                        host,
-                        level,
-                        at,
-                        block,
-                        received_ns,
-                        score,
-                        self._novelty.threshold,
-                        {"count": count},
-                    )
-                )
-        return signals
-
-    def _burst(self, lines: Lines, errors: BlockErrors, block: str, received_ns: int) -> list[Signal]:
-        times: Iterable[int] = lines.ts
-        if max(lines.ts) > received_ns:
-            times = (min(at, received_ns) for at in lines.ts)
-        slots = Counter(map(self._bursts.slot_of, times))
-        burst = self._bursts.observe(slots, errors.slots)
-        if burst is None or burst.template_id is None:
-            return []
-        begun = min(first[0] for first in errors.firsts.values())
-        # The commonest template of the window stands for the burst; it may have no line in this very block.
-        _, level, host, _ = errors.firsts.get(burst.template_id, (begun, _ERROR, None, 0))
-        evidence = {
-            "count": burst.errors,
-            "lines": burst.lines,
-            "usual": round(burst.usual, 3),
-            "window_s": burst.window_s,
-            "of_template": burst.of_template,
-        }
-        return [
-            self._signal(
-                SignalKind.ERROR_BURST,
-                burst.template_id,
-                host,
-                level,
-                begun,
-                block,
-                received_ns,
-                burst.score,
-                self._bursts.threshold,
-                evidence,
-            )
-        ]
-
-    def _signal(
-        self,
-        kind: SignalKind,
-        template_id: str,
-        host: str | None,
-        level: int,
-        at: int,
-        block: str,
-        received_ns: int,
-        score: float,
-        threshold: float,
-        evidence: dict[str, int | float],
-    ) -> Signal:
+    def _template(self, template_id: str) -> str:
         mined = self._miner.mined(template_id)
+        return "" if mined is None else mined.template
+
+    def _signal(self, found: Finding, block: str, received_ns: int) -> Signal:
+        gate, kind = self._tools.gate, SignalKind(found.kind)
+        mined = None if found.template_id is None else self._miner.mined(found.template_id)
+        about = found.template_id or found.host or ""
         return Signal(
-            id=self._signal_id(kind, template_id, block),
+            id=self._signal_id(kind, f"{about}{found.evidence.get('figure', '')}", block),
             kind=kind,
             service=self.safe_name,
-            host=None if host is None else self._tools.host(host),
-            template_id=template_id,
-            template=None if mined is None else self._tools.gate.template(mined.template),
-            level=_LEVELS[level],
-            at=moment(at),
+            host=None if found.host is None else self._tools.host(found.host),
+            template_id=found.template_id,
+            template=None if mined is None else gate.template(mined.template),
+            level=found.level,
+            at=moment(found.at_ns),
             seen_at=moment(received_ns),
-            score=score,
-            threshold=threshold,
-            evidence=dict(evidence),
+            score=found.score,
+            threshold=found.threshold,
+            evidence={
+                key: str(gate.text(value)) if isinstance(value, str) else value
+                for key, value in found.evidence.items()
+            },
         )
 
     def _signal_id(self, kind: SignalKind, template_id: str, block: str) -> str:
@@ -342,7 +249,7 @@ class ServiceState:
     def _move_on(self, now_ns: int) -> None:
         lateness = int(self._tools.settings.lateness_seconds * 10**9)
         self._watermark_ns = max(self._watermark_ns, now_ns - lateness)
-        self._bursts.advance(self._watermark_ns)
+        self._watches.advance(self._watermark_ns)
 
     # -- state --------------------------------------------------------------------------------------------------
 
@@ -354,9 +261,7 @@ class ServiceState:
             (
                 self._due,
                 self._grown,
-                self._novelty,
-                self._bursts,
-                self._silence,
+                self._watches,
                 self._newest_ns,
                 self._heard_ns,
                 self._watermark_ns,
@@ -394,9 +299,7 @@ class ServiceState:
         (
             service._due,
             service._grown,
-            service._novelty,
-            service._bursts,
-            service._silence,
+            service._watches,
             service._newest_ns,
             service._heard_ns,
             service._watermark_ns,

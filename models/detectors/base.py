@@ -54,7 +54,8 @@ class ExplainingDetector(Detector):
 class Finding:
     """Something that a detector reports about one service.
 
-    `at_ns` is event time (ns since 1970, UTC); `evidence` holds numbers that a person can check.
+    `at_ns` is event time (ns since 1970, UTC); `evidence` holds numbers that a person can check. Its texts, and `host`, are
+    raw: only the gate may look at them.
     """
 
     kind: str
@@ -63,7 +64,8 @@ class Finding:
     threshold: float
     template_id: str | None = None
     level: Level = Level.UNKNOWN
-    evidence: dict[str, int | float] = field(default_factory=dict)
+    host: str | None = None
+    evidence: dict[str, int | float | str] = field(default_factory=dict)
 
 
 def against(value: float, limit: float) -> float:

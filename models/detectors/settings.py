@@ -45,6 +45,16 @@ class DetectorSettings(BaseModel):
     silence_minutes: int = Field(
         default=5, ge=2, description="minutes with lines before a service can be called silent"
     )
+    clock_ahead_seconds: int = Field(
+        default=30,
+        ge=5,
+        description="how far ahead of their receipt lines are when their host's clock is wrong",
+    )
+    clock_behind_seconds: int = Field(
+        default=120,
+        ge=30,
+        description="the same for lines behind their receipt, at a distance that stays the same",
+    )
     session_warm_up: int = Field(
         default=100, ge=50, description="sessions of one kind that are learnt before one is judged"
     )

@@ -200,7 +200,7 @@ def test_templates_that_fell_out_before_their_turn_do_not_pile_up() -> None:
         for item in running.grouping.split(block(number, [message(some, seconds(NOW))])):
             running.shard(item.shard).take(item)
         sizes.append(len(running.shard(shard_of("api")).snapshot()))
-    assert max(sizes) < 2 * sizes[0]
+    assert sizes[-1] < 1.3 * sizes[25]  # what else is remembered is full by then
 
 
 # -- shards -----------------------------------------------------------------------------------------------------

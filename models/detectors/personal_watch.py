@@ -1,0 +1,89 @@
+"""Personal data that begins to appear in the lines of one service.
+
+Of every template one line per block is looked at. In the first `warm_up` what is found is taken for usual: it is for people to
+see to, and no incident. Later a kind that this template never had, found in several different lines within minutes, is
+reported once per template and kind. Times are ns of event time.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Final
+
+from models.detectors.base import Finding
+from models.detectors.personal import personal
+from models.detectors.settings import DetectorSettings
+
+_SECOND: Final = 10**9
+_LINES: Final = 3
+"""Different lines with the same kind that make a finding."""
+_WITHIN_NS: Final = 600 * _SECOND
+_TEMPLATES: Final = 2048
+_SURE: Final = frozenset(("birth", "number", "contact", "health"))
+
+
+class PersonalWatch:
+    """Watches one service."""
+
+    kind = "personal_data"
+
+    def __init__(self, settings: DetectorSettings) -> None:
+        self._warm_ns = settings.novelty_minutes * 60 * _SECOND
+        self._began: int | None = None
+        self._known: OrderedDict[str, set[str]] = (
+            OrderedDict()
+        )  # template -> kinds that were told of, or are usual
+        self._seen: dict[tuple[str, str], dict[int, int]] = {}  # template, kind -> hash of a line -> when
+
+    def take(self, samples: Iterable[tuple[str, str, int]]) -> list[Finding]:
+        """Look at (template id, text, time) of one line per template; return what is to be reported."""
+        found = list[Finding]()
+        for template_id, text, at in samples:
+            if self._began is None:
+                self._began = at
+            known = self._known.get(template_id)
+            if known is None:
+                if len(self._known) >= _TEMPLATES:
+                    gone, _ = self._known.popitem(last=False)
+                    for key in [key for key in self._seen if key[0] == gone]:
+                        del self._seen[key]
+                known = self._known[template_id] = set()
+            else:
+                self._known.move_to_end(template_id)
+            kinds = personal(text, datetime.fromtimestamp(at / _SECOND, UTC).year) - known
+            if not kinds & _SURE:
+                continue
+            if at - self._began < self._warm_ns:
+                known |= kinds
+                continue
+            lines = self._count(template_id, kinds, text, at)
+            if lines >= _LINES:
+                known |= kinds
+                evidence: dict[str, int | float | str] = {
+                    "kinds": " ".join(sorted(kinds)),
+                    "lines_seen": lines,
+                }
+                found.append(Finding(self.kind, at, 0.9, 0.5, template_id, evidence=evidence))
+        return found
+
+    def _count(self, template_id: str, kinds: frozenset[str], text: str, at: int) -> int:
+        """Return in how many different lines one of the kinds has been seen lately."""
+        most = 0
+        for kind in sorted(kinds & _SURE):
+            seen = self._seen.setdefault((template_id, kind), {})
+            seen[_digest(text)] = at
+            for line in [line for line, when in seen.items() if at - when > _WITHIN_NS]:
+                del seen[line]
+            most = max(most, len(seen))
+            if most >= _LINES:
+                del self._seen[template_id, kind]
+        return most
+
+
+def _digest(text: str) -> int:
+    # Python's own hash of text differs from process to process.
+    from hashlib import blake2b
+
+    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")

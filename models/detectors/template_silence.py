@@ -1,0 +1,84 @@
+"""A sentence that a service says regularly, and has stopped saying while it goes on talking.
+
+A heartbeat that is missing, a job that no longer ends, a record that is no longer stored. Weak by itself: a release that words
+it differently looks the same. Regular is a template with many lines over ten minutes whose longest pause is known;
+missing it is after a multiple of that pause, and of the time in which so many were expected that none is chance. Times are ns.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Final
+
+from models.detectors.base import Finding, against
+from models.detectors.settings import DetectorSettings
+
+_SECOND: Final = 10**9
+_LINES: Final = 20
+_SPAN_NS: Final = 600 * _SECOND
+_EXPECTED: Final = 14.0
+"""Lines that should have come: with so many expected, none comes once in a million times."""
+_TEMPLATES: Final = 512
+
+
+class _Said:
+    __slots__ = ("count", "first", "last", "longest", "told")
+
+    def __init__(self, at: int) -> None:
+        self.first = self.last = at
+        self.count = 0
+        self.longest = 0
+        self.told = False
+
+
+class TemplateSilence:
+    """Watches the templates of one service."""
+
+    kind = "template_silence"
+
+    def __init__(self, settings: DetectorSettings) -> None:
+        self._least_ns = settings.silence_least_seconds * _SECOND
+        self._factor = settings.silence_factor
+        self._said: OrderedDict[str, _Said] = OrderedDict()
+        self._looked = 0
+
+    def take(self, counts: Mapping[str, int], lasts: Mapping[str, int], now_ns: int) -> list[Finding]:
+        """Take in the lines of a block by template; return the templates that have fallen silent."""
+        for template_id, count in counts.items():
+            at = min(lasts[template_id], now_ns)
+            said = self._said.get(template_id)
+            if said is None:
+                if len(self._said) >= _TEMPLATES:
+                    self._said.popitem(last=False)
+                said = self._said[template_id] = _Said(at)
+            else:
+                self._said.move_to_end(template_id)
+            pause = at - said.last
+            if said.told:  # it is back; the pause that was told of is no usual one
+                said.told = False
+            else:
+                said.longest = max(said.longest, pause)
+            said.last = max(said.last, at)
+            said.count += count
+        if now_ns - self._looked < 10 * _SECOND:
+            return []
+        self._looked = now_ns
+        found = list[Finding]()
+        for template_id, said in self._said.items():
+            if said.told or said.count < _LINES or said.last - said.first < _SPAN_NS:
+                continue
+            quiet = now_ns - said.last
+            mean = (said.last - said.first) / said.count
+            limit = max(self._least_ns, self._factor * said.longest, _EXPECTED * mean)
+            if quiet >= limit:
+                said.told = True
+                evidence: dict[str, int | float | str] = {
+                    "quiet_s": round(quiet / _SECOND),
+                    "usual_s": round(said.longest / _SECOND, 1),
+                    "limit_s": round(limit / _SECOND, 1),
+                }
+                found.append(
+                    Finding(self.kind, now_ns, against(quiet, limit), 0.5, template_id, evidence=evidence)
+                )
+        return found
