@@ -25,7 +25,6 @@ from stream.grade_watch import GradeWatch
 from stream.seen import Seen
 
 _SECOND: Final = 10**9
-_REMEMBERED: Final = 2048
 
 
 class Watches:
@@ -44,8 +43,8 @@ class Watches:
         self._gauges = GaugeWatch(settings)
         self._personal = PersonalWatch(settings)
         self._clocks = ClockWatch(settings)
-        self._fails = Recent[str, bool](_REMEMBERED)
-        self._sampled = Recent[str, int](_REMEMBERED)
+        self._fails = Recent[str, bool](settings.known_templates)
+        self._sampled = Recent[str, int](settings.known_templates)
 
     def see(
         self, lines: Lines, ids: Sequence[str], received_ns: int, template_of: Callable[[str], str]

@@ -22,8 +22,6 @@ _FEW, _MANY = 4, 16
 _DUE_NS: Final = 120 * _SECOND
 _FIGURES: Final = 256
 """Figures of one service that are watched, the one unseen for longest out first."""
-_PLAIN: Final = 2048
-"""Templates without any figure that are remembered as such."""
 
 
 class _Figure:
@@ -45,6 +43,7 @@ class GaugeWatch:
     kind = "figure_shift"
 
     def __init__(self, settings: DetectorSettings) -> None:
+        self._plain_most = settings.known_templates
         self._repeat_ns = settings.repeat_seconds * _SECOND
         self._accept_ns = settings.accept_seconds * _SECOND
         self._figures: OrderedDict[tuple[str, int], _Figure] = OrderedDict()
@@ -68,7 +67,7 @@ class GaugeWatch:
 
     def _note_plain(self, template_id: str) -> None:
         self._plain[template_id] = self._plain.get(template_id, 0) + 1
-        if len(self._plain) > _PLAIN:
+        if len(self._plain) > self._plain_most:
             self._plain.popitem(last=False)
 
     def _follow(self, template_id: str, gauge: Gauge, at: int) -> Finding | None:

@@ -20,7 +20,6 @@ _SECOND: Final = 10**9
 _LINES: Final = 3
 """Different lines with the same kind that make a finding."""
 _WITHIN_NS: Final = 600 * _SECOND
-_TEMPLATES: Final = 2048
 _SURE: Final = frozenset(("birth", "number", "contact", "health"))
 
 
@@ -30,6 +29,7 @@ class PersonalWatch:
     kind = "personal_data"
 
     def __init__(self, settings: DetectorSettings) -> None:
+        self._most = settings.known_templates
         self._warm_ns = settings.novelty_minutes * 60 * _SECOND
         self._began: int | None = None
         self._known: OrderedDict[str, set[str]] = (
@@ -45,7 +45,7 @@ class PersonalWatch:
                 self._began = at
             known = self._known.get(template_id)
             if known is None:
-                if len(self._known) >= _TEMPLATES:
+                if len(self._known) >= self._most:
                     gone, _ = self._known.popitem(last=False)
                     for key in [key for key in self._seen if key[0] == gone]:
                         del self._seen[key]

@@ -34,7 +34,7 @@ class DetectorSettings(BaseModel):
         default=3, ge=0, description="minutes of a new service in which no error template is called new"
     )
     known_templates: int = Field(
-        default=2000, ge=10, le=100_000, description="error templates per service that are remembered"
+        default=2000, ge=10, le=100_000, description="templates per service that each watch remembers"
     )
     silence_least_seconds: int = Field(
         default=60, ge=10, description="no service is called silent earlier than this"

@@ -19,7 +19,6 @@ _LINES: Final = 20
 _SPAN_NS: Final = 600 * _SECOND
 _EXPECTED: Final = 14.0
 """Lines that should have come: with so many expected, none comes once in a million times."""
-_TEMPLATES: Final = 512
 
 
 class _Said:
@@ -38,6 +37,7 @@ class TemplateSilence:
     kind = "template_silence"
 
     def __init__(self, settings: DetectorSettings) -> None:
+        self._most = settings.known_templates
         self._least_ns = settings.silence_least_seconds * _SECOND
         self._factor = settings.silence_factor
         self._said: OrderedDict[str, _Said] = OrderedDict()
@@ -49,7 +49,7 @@ class TemplateSilence:
             at = min(lasts[template_id], now_ns)
             said = self._said.get(template_id)
             if said is None:
-                if len(self._said) >= _TEMPLATES:
+                if len(self._said) >= self._most:
                     self._said.popitem(last=False)
                 said = self._said[template_id] = _Said(at)
             else:

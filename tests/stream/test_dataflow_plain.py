@@ -193,14 +193,16 @@ def test_a_template_is_told_when_it_is_new_and_when_it_is_known_and_between_only
 def test_templates_that_fell_out_before_their_turn_do_not_pile_up() -> None:
     letters = "abcdefghijklmnopqrst"
     texts = [f"{a}{b}{c} {b}{a}x {c}{a}{b}y" for a in letters for b in letters for c in letters[:10]]
-    running = flow(templates={"max_templates": 10}, patterns_per_block=1)
+    running = flow(
+        templates={"max_templates": 10}, detectors={"known_templates": 10}, patterns_per_block=1
+    )
     sizes = []
     for number in range(40):
         some = [line("api", text, NOW) for text in texts[number * 100 : number * 100 + 100]]
         for item in running.grouping.split(block(number, [message(some, seconds(NOW))])):
             running.shard(item.shard).take(item)
         sizes.append(len(running.shard(shard_of("api")).snapshot()))
-    assert sizes[-1] < 1.3 * sizes[25]  # what else is remembered is full by then
+    assert sizes[-1] < 1.2 * sizes[10]
 
 
 # -- shards -----------------------------------------------------------------------------------------------------
