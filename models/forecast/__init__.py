@@ -1,0 +1,1 @@
+"""Foresees when something that fills up will be full; see `models.forecast.watch`."""
