@@ -46,6 +46,7 @@ class SignalKind(StrEnum):
     FIGURE_SHIFT = "figure_shift"
     PERSONAL_DATA = "personal_data"
     CLOCK_SKEW = "clock_skew"
+    FORECAST = "forecast"
 
 
 class Signal(_Fact):

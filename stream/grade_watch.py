@@ -49,6 +49,10 @@ class GradeWatch:
                 )
         return found + self._burst(seen, noted, firsts)
 
+    def limit(self, seconds: int) -> int:
+        """Return the number of lines within `seconds` that would be a burst."""
+        return self._bursts.limit(seconds)
+
     def advance(self, watermark_ns: int) -> None:
         """Close and learn what ended before `watermark_ns`."""
         self._bursts.advance(watermark_ns)

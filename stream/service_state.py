@@ -75,7 +75,7 @@ class ServiceState:
         self._tools = tools
         settings = tools.settings
         self._miner = TemplateMiner(name, tools.template_key, settings.templates, tools.masker)
-        self._watches = Watches(settings.detectors)
+        self._watches = Watches(settings.detectors, name)
         self._newest_ns: int | None = None  # newest time of a line, never ahead of its receipt
         self._heard_ns = 0  # receive time of the newest block with lines
         self._watermark_ns = 0
@@ -126,7 +126,7 @@ class ServiceState:
         facts.signals = [self._signal(each, named, received_ns) for each in self._watches.take(seen)]
         self._heard_ns = received_ns
         self._newest_ns = seen.known_ns if self._newest_ns is None else max(self._newest_ns, seen.known_ns)
-        self._move_on(self._newest_ns)
+        facts.signals += [self._signal(each, named, received_ns) for each in self._move_on(self._newest_ns)]
         return facts
 
     def tick(self, block: int, received_ns: int, series: str = "") -> ServiceFacts:
@@ -137,11 +137,13 @@ class ServiceState:
         facts = ServiceFacts(patterns=self._patterns(self._tools.settings.patterns_per_tick))
         if self._newest_ns is None:
             return facts
-        self._move_on(self._newest_ns + max(0, received_ns - self._heard_ns))
         named = _named(series, block)
         facts.signals += [
             self._signal(each, named, received_ns)
-            for each in self._watches.tick(self._newest_ns, received_ns)
+            for each in (
+                *self._move_on(self._newest_ns + max(0, received_ns - self._heard_ns)),
+                *self._watches.tick(self._newest_ns, received_ns),
+            )
         ]
         return facts
 
@@ -225,7 +227,9 @@ class ServiceState:
         mined = None if found.template_id is None else self._miner.mined(found.template_id)
         about = found.template_id or found.host or ""
         return Signal(
-            id=self._signal_id(kind, f"{about}{found.evidence.get('figure', '')}", block),
+            id=self._signal_id(
+                kind, f"{about}{found.evidence.get('figure', '')}{found.evidence.get('number', '')}", block
+            ),
             kind=kind,
             service=self.safe_name,
             host=None if found.host is None else self._tools.host(found.host),
@@ -246,10 +250,10 @@ class ServiceState:
         name = "\0".join((self.name, kind.value, template_id, block)).encode("utf-8", "surrogatepass")
         return hashlib.blake2b(name, key=self._tools.template_key, digest_size=10).hexdigest()
 
-    def _move_on(self, now_ns: int) -> None:
+    def _move_on(self, now_ns: int) -> list[Finding]:
         lateness = int(self._tools.settings.lateness_seconds * 10**9)
         self._watermark_ns = max(self._watermark_ns, now_ns - lateness)
-        self._watches.advance(self._watermark_ns)
+        return self._watches.advance(self._watermark_ns)
 
     # -- state --------------------------------------------------------------------------------------------------
 

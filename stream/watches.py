@@ -17,6 +17,7 @@ from models.detectors.gauge_watch import GaugeWatch
 from models.detectors.personal_watch import PersonalWatch
 from models.detectors.silence_watch import SilenceWatch
 from models.detectors.template_silence import TemplateSilence
+from models.forecast.watch import ForecastWatch, LimitAhead
 from models.levels import Level
 from models.recent import Recent
 from storage.facts import SignalKind
@@ -25,12 +26,13 @@ from stream.grade_watch import GradeWatch
 from stream.seen import Seen
 
 _SECOND: Final = 10**9
+_MINUTE_S: Final = 60
 
 
 class Watches:
     """Watches one service."""
 
-    def __init__(self, settings: DetectorSettings) -> None:
+    def __init__(self, settings: DetectorSettings, service: str = "") -> None:
         self._errors = GradeWatch(
             settings, SignalKind.NEW_ERROR_TEMPLATE, SignalKind.ERROR_BURST, Level.ERROR
         )
@@ -43,6 +45,7 @@ class Watches:
         self._gauges = GaugeWatch(settings)
         self._personal = PersonalWatch(settings)
         self._clocks = ClockWatch(settings)
+        self._forecast = ForecastWatch(service, settings.forecast)
         self._fails = Recent[str, bool](settings.known_templates)
         self._sampled = Recent[str, int](settings.known_templates)
 
@@ -64,6 +67,8 @@ class Watches:
         """Return what a block says."""
         samples = list(seen.samples(self._due))
         self._silence.heard(seen.received_ns)
+        lines = seen.lines
+        self._forecast.take(lines.text, seen.ids, lines.ts, lines.host, lines.level, seen.received_ns)
         return [
             *self._errors.take(seen, seen.errors),
             *self._warnings.take(seen, seen.warnings),
@@ -88,10 +93,12 @@ class Watches:
             Finding(SignalKind.SILENCE, newest_ns, quiet.score, self._silence.threshold, evidence=evidence)
         ]
 
-    def advance(self, watermark_ns: int) -> None:
-        """Close what ended before `watermark_ns`."""
+    def advance(self, watermark_ns: int) -> list[Finding]:
+        """Close what ended before `watermark_ns`; return what is foreseen then."""
         self._errors.advance(watermark_ns)
         self._warnings.advance(watermark_ns)
+        ahead = self._forecast.advance(watermark_ns, lambda: self._errors.limit(_MINUTE_S))
+        return [_forecast(each) for each in ahead]
 
     def _due(self, template_id: str, at: int) -> bool:
         """Say whether a line of a template is to be looked at: one a second."""
@@ -100,3 +107,17 @@ class Watches:
             return False
         self._sampled.put(template_id, max(at, 1))
         return True
+
+
+def _forecast(found: LimitAhead) -> Finding:
+    evidence: dict[str, int | float | str] = {"figure": found.name, **found.evidence}
+    return Finding(
+        SignalKind.FORECAST,
+        found.at_ns,
+        found.score,
+        found.threshold,
+        found.template_id,
+        Level.WARN,
+        found.host,
+        evidence,
+    )

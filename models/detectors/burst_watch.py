@@ -84,6 +84,22 @@ class BurstWatch:
         """Return the number of the slot that `at_ns` belongs to."""
         return at_ns // self._slot_ns
 
+    def limit(self, seconds: int) -> int:
+        """Return the number of errors within `seconds` from which on a window would be a burst, as of now."""
+        slots = max(1, seconds // self._settings.slot_seconds)
+
+        def flagged(errors: int) -> bool:
+            return self._detector.flags({"errors": errors, "lines": errors, "slots": slots})
+
+        high = 1
+        while not flagged(high):
+            high *= 2
+        low = high // 2  # not flagged
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if flagged(middle) else (middle, high)
+        return high
+
     def observe(self, lines: Mapping[int, int], errors: Mapping[int, Mapping[str, int]]) -> Burst | None:
         """Add lines by slot, and error lines by slot and template; return a burst if one is to be reported."""
         judged = False

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from models.forecast.settings import ForecastSettings
+
 
 class DetectorSettings(BaseModel):
     """Windows in seconds of event time, unless said otherwise."""
@@ -72,4 +74,7 @@ class DetectorSettings(BaseModel):
     )
     session_accept_span_hours: int = Field(
         default=24, ge=2, description="hours that those have to span at least"
+    )
+    forecast: ForecastSettings = Field(
+        default_factory=ForecastSettings, description="figures that are followed to their limits"
     )

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import compress, repeat
 from operator import floordiv
@@ -58,10 +58,11 @@ class LimitAhead(NamedTuple):
 
     `value`, `limit`, `slope` (per minute) and `error` (one deviation of the value foreseen for then) are in the unit of the lines, sizes
     in bytes. `full` says that the limit is the end of something, not a rate. `name` is of our words or the settings';
-    `figure` tells apart what has the same name and is raw.
+    `number` and `figure` tell apart what has the same name; the latter is raw.
     """
 
     name: str
+    number: int
     figure: str
     host: str | None
     template_id: str | None
@@ -83,6 +84,7 @@ class LimitAhead(NamedTuple):
     def evidence(self) -> dict[str, int | float]:
         """The numbers behind it, as a signal carries them."""
         return {
+            "number": self.number,
             "value": round(self.value, 3),
             "limit": round(self.limit, 3),
             "full_percent": round(100 * self.value / self.limit, 1),
@@ -106,6 +108,7 @@ class _Minute:
 @dataclass(slots=True)
 class _Series:
     name: str
+    number: int
     host: str | None
     template_id: str | None
     percent: bool
@@ -131,6 +134,7 @@ class ForecastWatch:
         self._plain: set[str] = set()  # ids of templates that carry nothing
         self._carriers: set[str] = set()
         self._series: dict[str, _Series] = {}
+        self._made = 0  # figures that were ever followed
         self._closed = -1  # the newest minute that was judged
         self._errors: Counter[int] = Counter()  # open minute -> error lines
         self._lines: Counter[int] = Counter()
@@ -191,8 +195,8 @@ class ForecastWatch:
         kept.count += 1
         kept.limit = max(kept.limit, figure.limit)
 
-    def advance(self, watermark_ns: int, burst_errors: float | None = None) -> list[LimitAhead]:
-        """Judge the minutes that end before the watermark; `burst_errors` in a minute would be a burst of errors."""
+    def advance(self, watermark_ns: int, burst_errors: Callable[[], float] | None = None) -> list[LimitAhead]:
+        """Judge the minutes that end before the watermark; so many errors in a minute would be a burst of them."""
         until = watermark_ns // MINUTE_NS  # the first minute that stays open
         if until <= self._closed + 1:
             return []
@@ -214,6 +218,7 @@ class ForecastWatch:
         outlook = found.outlook
         return LimitAhead(
             name=series.name,
+            number=series.number,
             figure=key,
             host=series.host,
             template_id=series.template_id,
@@ -268,17 +273,20 @@ class ForecastWatch:
                 del self._series[
                     min(self._series, key=lambda each: (each in known, self._series[each].newest))
                 ]
+            self._made += 1
             series = self._series[key] = _Series(
-                figure.name, host, None, figure.percent, full, Approach(self._settings)
+                figure.name, self._made, host, None, figure.percent, full, Approach(self._settings)
             )
         return series
 
     # -- counts of lines ------------------------------------------------------------------------------------------
 
-    def _count_lines(self, until: int, burst_errors: float | None) -> None:
+    def _count_lines(self, until: int, burst_errors: Callable[[], float] | None) -> None:
         errors = {minute: self._errors.pop(minute) for minute in [m for m in self._errors if m < until]}
         lines = {minute: self._lines.pop(minute) for minute in [m for m in self._lines if m < until]}
-        limit = self._given.get(ERRORS, burst_errors)
+        limit = self._given.get(ERRORS)
+        if limit is None and burst_errors is not None and (errors or self._erring is not None):
+            limit = burst_errors()
         if limit is not None and (errors or self._erring is not None):
             first = min(errors, default=until)
             if self._erring is not None:
