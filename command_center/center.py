@@ -57,7 +57,7 @@ class CommandCenter:
         self._settings, self._clock = settings, clock
         self._refusals = Refusals(db, clock)
         self._upkeep = Upkeep(settings, gate.name)
-        self._intake = Intake(self._upkeep, settings)
+        self._intake = Intake(self._upkeep, settings, gate.text)
         self._desk = Desk(self._upkeep, settings, self._shown)
         self._listeners: tuple[Callable[[str], None], ...] = ()
 

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -44,7 +44,7 @@ class SignalRecord(Record):
     seen_at: AwareDatetime
     score: Score
     threshold: Score
-    evidence: dict[str, int | float] = Field(default_factory=dict)  # figures only
+    evidence: dict[str, int | float | SafeText] = Field(default_factory=dict)
     lines: int = Field(ge=0)
     verdict: str
     reason: str
@@ -73,6 +73,7 @@ class Trace:
     lines: int
     times: int
     usual: float | None = None
+    figures: Mapping[str, int | float | SafeText] = field(default_factory=dict)
 
     @property
     def mark(self) -> Mark:
@@ -88,6 +89,8 @@ class Trace:
 
     @property
     def sentence(self) -> SafeText:
+        if self.kind is SignalKind.FORECAST:
+            return wording.forecast_text(self.service, self.figures)
         return wording.signal_text(
             self.kind, self.service, self.lines, self.template, self.distinct, self.usual
         )
@@ -139,12 +142,15 @@ def picture(
         category=category,
     )
     others = len(first_seen) - (1 if root in names else 0)
+    ahead = kinds == {SignalKind.FORECAST}  # nothing has happened yet
     return Picture(
         root=root_text,
         affected=tuple(first_seen),
         category=category,
-        severity=severity_of(impact, settings.critical_services, settings.severity),
-        title=wording.title(category, root_text, others),
+        severity=Severity.SEV4
+        if ahead
+        else severity_of(impact, settings.critical_services, settings.severity),
+        title=wording.title("forecast" if ahead else category, root_text, others),
         summary=_summary(ordered, impact),
         fault_at=ordered[0].first_at,
         last_at=max(trace.last_at for trace in ordered),
@@ -218,7 +224,8 @@ def traces(reader: Reader, incident_ids: Iterable[str]) -> dict[str, list[Trace]
                 score=score,
                 lines=lines,
                 times=times,
-                usual=row.evidence.get("usual"),
+                usual=None if isinstance(usual := row.evidence.get("usual"), SafeText) else usual,
+                figures=row.evidence,
             )
         )
     return found

@@ -10,7 +10,7 @@ A signal that was held for its few lines is tried again when more of them come.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -24,9 +24,13 @@ from command_center.incidents.evidence import (
 from command_center.incidents.upkeep import Upkeep
 from command_center.settings import CenterSettings
 from models.levels import Level
+from models.sanitizer import SafeText
 from storage.facts import BlockFacts, Signal, SignalKind
 from storage.records import Incident
 from storage.transaction import Transaction
+
+_NO_LINES = frozenset((SignalKind.SILENCE, SignalKind.FORECAST))
+"""Signals of a template that no line of it shows."""
 
 
 @dataclass
@@ -39,10 +43,12 @@ class Taken:
 
 
 class Intake:
-    """The way from facts to incidents; holds settings only."""
+    """The way from facts to incidents; holds settings only. `text` is the gate's, for words among the evidence."""
 
-    def __init__(self, upkeep: Upkeep, settings: CenterSettings) -> None:
-        self._upkeep, self._settings = upkeep, settings
+    def __init__(
+        self, upkeep: Upkeep, settings: CenterSettings, text: Callable[[str], SafeText]
+    ) -> None:
+        self._upkeep, self._settings, self._text = upkeep, settings, text
 
     def take(self, tx: Transaction, facts: Sequence[BlockFacts]) -> Taken:
         """Judge the facts that were just added; `facts` are the fresh ones only."""
@@ -75,7 +81,7 @@ class Intake:
             else set()
         )
         return [
-            _as_record(signal, counted)
+            _as_record(signal, counted, self._text)
             for identity, signal in sorted(signals.items())
             if identity not in known
         ]
@@ -210,14 +216,16 @@ def _counted(facts: Iterable[BlockFacts]) -> Counter[tuple[str, str]]:
     return counted
 
 
-def _as_record(signal: Signal, counted: Counter[tuple[str, str]]) -> SignalRecord:
-    figures = {
-        key: value
+def _as_record(
+    signal: Signal, counted: Counter[tuple[str, str]], text: Callable[[str], SafeText]
+) -> SignalRecord:
+    evidence = {
+        key: text(value) if isinstance(value, str) else value
         for key, value in signal.evidence.items()
-        if isinstance(value, int | float) and not isinstance(value, bool)
+        if not isinstance(value, bool)
     }
     lines = 0
-    if signal.kind is not SignalKind.SILENCE:
-        lines = max(1, int(figures.get("count", 0)), counted[str(signal.service), signal.template_id or ""])
+    if signal.kind not in _NO_LINES:
+        lines = max(1, int(signal.evidence.get("count", 0)), counted[str(signal.service), signal.template_id or ""])
     fields = {name: getattr(signal, name) for name in Signal.model_fields if name != "evidence"}
-    return SignalRecord(**fields, evidence=figures, lines=lines, verdict=Verdict.HELD.value, reason="new")
+    return SignalRecord(**fields, evidence=evidence, lines=lines, verdict=Verdict.HELD.value, reason="new")

@@ -33,6 +33,7 @@ _TITLES: Mapping[str, LiteralString] = MappingProxyType(
         "crash_loop": "{} keeps crashing",
         "dependency_timeout": "{} waits in vain for a dependency",
         "flapping": "{} comes and goes",
+        "forecast": "{} is about to reach a limit",
         "network": "{}: the network fails",
         "privacy": "{}: personal data where it does not belong",
         "resource_exhaustion": "{} runs out of a resource",
@@ -151,3 +152,34 @@ def signal_text(
             text = phrase("{}, usually {}", text, rounded) if rounded else phrase("{}, usually none", text)
     shown = template if template is None or distinct >= SHOWN_FROM else outline(template)
     return phrase("{}: {}", text, shown) if shown is not None else text
+
+
+def forecast_text(service: SafeText, figures: Mapping[str, int | float | SafeText]) -> SafeText:
+    """Return the sentence about a limit that is going to be reached.
+
+    >>> figures = {"figure": phrase("disk"), "in_min": 25, "earliest_min": 21, "latest_min": 31, "ends": 1,
+    ...     "full_percent": 83.2, "percent_per_minute": 0.67, "value": 83.2, "limit": 100}
+    >>> forecast_text(phrase("billing"), figures)
+    'disk of billing will be full in about 25 min (83 % now, +0.67 %/min, 21 to 31 min)'
+    >>> forecast_text(phrase("billing"), {**figures, "figure": phrase("error lines per minute"), "ends": 0})
+    'error lines per minute of billing will reach 100 in about 25 min (83 now, 21 to 31 min)'
+    """
+
+    def number(name: str) -> float:
+        value = figures.get(name, 0)
+        return 0.0 if isinstance(value, SafeText) else value
+
+    name = figures.get("figure")
+    what = phrase("{} of {}", name if isinstance(name, SafeText) else phrase("a figure"), service)
+    span = phrase("{} to {} min", round(number("earliest_min")), round(number("latest_min")))
+    minutes = round(number("in_min"))
+    if not number("ends"):
+        limit, value = _short(number("limit")), _short(number("value"))
+        return phrase("{} will reach {} in about {} min ({} now, {})", what, limit, minutes, value, span)
+    now, pace = round(number("full_percent")), _short(number("percent_per_minute"))
+    return phrase("{} will be full in about {} min ({} % now, +{} %/min, {})", what, minutes, now, pace, span)
+
+
+def _short(value: float) -> int | float:
+    """Return a number with about two digits that count."""
+    return round(value, 2) if abs(value) < 1 else round(value, 1) if abs(value) < 10 else round(value)
