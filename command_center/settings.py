@@ -23,6 +23,10 @@ class CorrelationSettings(_Settings):
     window: Seconds = Field(
         default=600, description="A signal this near to an incident's last one may join it"
     )
+    joining: Seconds = Field(
+        default=300,
+        description="The same for a signal that the incident has not had before: new trouble soon is other trouble",
+    )
     sibling_window: Seconds = Field(
         default=120,
         description="Bursts this near join services with a common callee, or any if no calls are known",
@@ -35,6 +39,15 @@ class CorrelationSettings(_Settings):
         ge=1,
         description="Lines that a new error template needs before it opens an incident by itself",
     )
+    lasting: Seconds = Field(
+        default=60,
+        description="Warnings or a raised figure that go on for this long open an incident by themselves",
+    )
+    settle_after_change: Seconds = Field(
+        default=180,
+        description="The same just after a change of the service: what restarts complains for a while",
+    )
+    change_window: Seconds = Field(default=600, description="How long after a change that is")
     strong_score: float = Field(
         default=0.8, ge=0, le=1, description="Score from which a burst counts as strong"
     )
@@ -105,8 +118,11 @@ class ChangeSettings(_Settings):
     """Change markers and the suspicion that falls on them."""
 
     suspect_window: Seconds = Field(
-        default=3600,
+        default=900,
         description="A change is suspected when it came at most this long before the first line of a fault",
+    )
+    suspect_beside: Seconds = Field(
+        default=180, description="The same for a change of an affected service that is not the supposed cause"
     )
     future: float = Field(
         default=300, ge=0, le=86_400, description="How far in the future the time of a change may lie"

@@ -19,11 +19,15 @@ def suspect(
     affected: Collection[str],
     fault_at: datetime,
     window: timedelta,
+    beside: timedelta,
 ) -> ChangeMarker | None:
-    """Return the suspected change, or None if nothing was changed in the `window` before `fault_at`."""
+    """Return the suspected change, or None if nothing was changed in the `window` before `fault_at`.
+
+    On an affected service that is not the supposed root it must have come within `beside`: there it is the weaker guess.
+    """
     before = [marker for marker in markers if fault_at - window <= marker.at <= fault_at]
-    for services in ({root}, frozenset(affected)):
-        near = [marker for marker in before if marker.service in services]
+    for services, since in (({root}, window), (frozenset(affected), beside)):
+        near = [marker for marker in before if marker.service in services and fault_at - since <= marker.at]
         if near:
             return max(near, key=lambda marker: (marker.at, marker.id))
     return None

@@ -1,6 +1,6 @@
 """What kind of trouble it is, by words in the templates of the lines that show it. Pure.
 
-A reader can see why: the first row of the table, of which a phrase stands in a template, names that
+A reader can see why: the first row of the tables (`category_words`), of which a phrase stands in a template, names that
 template's category, and the category with the most lines wins. It is a first guess for people to sort by; it
 knows no context, and a template that names a cause only in passing is taken at its word. Configuration may
 add phrases of its own.
@@ -11,60 +11,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from typing import NamedTuple
+
+from command_center.incidents.category_words import SURE, VAGUE
+from models.levels import Level
+from storage.facts import SignalKind
 
 UNKNOWN = "unknown"
 SILENCE = "silence"
 FLAPPING = "flapping"
 
-PHRASES: Mapping[str, tuple[str, ...]] = {
-    category: tuple(phrase.strip() for phrase in listed.split(","))
-    for category, listed in {
-        # Specific kinds first: what breaks a certificate also breaks a connection, and the cause is the
-        # better word.
-        "privacy": (
-            "patient name, date of birth, birth date, personal data, protected health, unmasked, pii"
-        ),
-        "certificate": (
-            "certificate, x509, cert expired, tls handshake, ssl handshake, not yet valid, self signed"
-        ),
-        "clock": ("clock skew, clock drift, clock, ntp, in the future, time drift, not synchronized"),
-        "security": (
-            "brute force, injection, intrusion, exploit, malware, suspicious, privilege escalation, too "
-            "many failed logins, blocked address, signature mismatch, tampered"
-        ),
-        "resource_exhaustion": (
-            "out of memory, oom, pool exhausted, pool is exhausted, exhausted, no space left, disk full, "
-            "too many open files, too many connections, no free connection, no connection available, "
-            "pool, heap, quota, queue full, queue is full, memory limit, replication lag, lag, saturated"
-        ),
-        "crash_loop": (
-            "exited with, exit code, exited, crash, crashed, crashloop, back off restarting, restarting, "
-            "restarted, segmentation fault, core dumped, panic, killed, terminated unexpectedly"
-        ),
-        "configuration": (
-            "configuration, config, misconfigured, missing setting, missing key, unknown option, "
-            "environment variable, invalid setting, no such file, not a directory, read only file system"
-        ),
-        "authentication": (
-            "authentication, unauthorized, login failed, failed login, invalid token, token expired, "
-            "invalid credentials, password, not authenticated, access denied, session expired"
-        ),
-        "network": (
-            "name resolution, resolve, no such host, dns, unreachable, connection refused, connection "
-            "reset, broken pipe, no route, network, host not found, socket closed, packet loss"
-        ),
-        "retry_storm": ("retry storm, retries exhausted, retrying, retry, giving up after, reconnecting"),
-        "dependency_timeout": (
-            "timeout, timed out, deadline exceeded, deadline, upstream, no answer, not responding, too "
-            "slow, hangs, backlog, service unavailable, bad gateway"
-        ),
-        "application_error": (
-            "exception, traceback, null pointer, assertion, unhandled, internal error, unexpected, "
-            "invalid, error, failed, failure, cannot, could not, fatal"
-        ),
-    }.items()
-}
-CATEGORIES: frozenset[str] = frozenset({*PHRASES, SILENCE, FLAPPING, UNKNOWN})
+CATEGORIES: frozenset[str] = frozenset({*SURE, *VAGUE, SILENCE, FLAPPING, UNKNOWN})
 _SPLIT = re.compile(r"[^a-z0-9]+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
@@ -79,46 +36,79 @@ def words(text: str) -> str:
     return f" {' '.join(_SPLIT.split(_CAMEL.sub(' ', text).lower()))} ".replace("  ", " ")
 
 
-def of_template(template: str, more: Mapping[str, Sequence[str]] | None = None) -> str:
-    """Return the category that `template` speaks of; "unknown" if it uses no phrase of the table.
+class Told(NamedTuple):
+    """What one signal says: its kind and level, the template of its lines, their number, and the words beside a figure."""
 
-    Phrases in `more` are asked before the table, in the order they are given.
+    kind: SignalKind
+    template: str
+    lines: int
+    level: Level = Level.ERROR
+    figure: str = ""
+
+
+def of_template(template: str, more: Mapping[str, Sequence[str]] | None = None) -> tuple[str, bool]:
+    """Return the category that `template` speaks of and whether its words leave little doubt; "unknown" without any phrase.
+
+    Phrases in `more` are asked before the tables, in the order they are given.
 
     >>> of_template("connection pool exhausted after <NUM> ms")
-    'resource_exhaustion'
+    ('resource_exhaustion', True)
     >>> of_template("slot <NUM> vanished", {"application_error": ["vanished"]})
-    'application_error'
+    ('application_error', True)
+    >>> of_template("order <NUM> failed")
+    ('application_error', False)
     """
     text = words(template)
-    for table in (more or {}, PHRASES):
+    for table, sure in ((more or {}, True), (SURE, True), (VAGUE, False)):
         for category, phrases in table.items():
             if any(words(phrase) in text for phrase in phrases):
-                return category
-    return UNKNOWN
+                return category, sure
+    return UNKNOWN, False
 
 
 def of_evidence(
-    templates: Iterable[tuple[str, int]], *, silent: bool, more: Mapping[str, Sequence[str]] | None = None
+    told: Iterable[Told], *, configured: bool = False, more: Mapping[str, Sequence[str]] | None = None
 ) -> str:
-    """Return the category of an incident from its `(template, lines)` pairs; `silent` says a service went
-    quiet.
+    """Return the category of an incident from what its signals tell; `configured` says a setting was changed just before.
 
-    Generic trouble ("failed") gives way to any more specific kind, whatever the counts.
+    What needs no words comes first: personal data, a wrong clock. Then the lines vote, those whose words leave little doubt
+    before the others as long as they are a tenth; then figures, and at last that a service went quiet.
 
-    >>> of_evidence([("bill failed", 90), ("connection pool exhausted", 10)], silent=False)
+    >>> error = SignalKind.ERROR_BURST
+    >>> of_evidence([Told(error, "bill failed", 90), Told(error, "connection pool exhausted", 10)])
     'resource_exhaustion'
-    >>> of_evidence([], silent=True)
+    >>> of_evidence([Told(SignalKind.SILENCE, "", 0)])
     'silence'
     """
-    lines: dict[str, int] = {}
-    for template, count in templates:
-        category = of_template(template, more)
-        lines[category] = lines.get(category, 0) + count
-    lines.pop(UNKNOWN, None)
-    generic = lines.pop("application_error", None)
-    if lines:
-        rank = {category: place for place, category in enumerate([*(more or {}), *PHRASES])}
-        return max(lines, key=lambda category: (lines[category], -rank[category]))
-    if silent:
+    signals = list(told)
+    kinds = {each.kind for each in signals}
+    if SignalKind.PERSONAL_DATA in kinds:
+        return "privacy"
+    if SignalKind.CLOCK_SKEW in kinds:
+        return "clock"
+    votes: dict[bool, dict[str, int]] = {True: {}, False: {}}
+    total = 0
+    for each in signals:
+        if not each.template or each.kind in (SignalKind.TEMPLATE_SILENCE, SignalKind.FIGURE_SHIFT):
+            continue
+        category, sure = of_template(each.template, more)
+        weight = max(1, each.lines)
+        total += weight
+        if category != UNKNOWN:
+            votes[sure][category] = votes[sure].get(category, 0) + weight
+    for sure in (True, False):
+        found = votes[sure]
+        if found and 10 * sum(found.values()) >= total:
+            best = max(found, key=lambda category: (found[category], category))
+            if not sure and configured and best in ("application_error", "dependency_timeout"):
+                return "configuration"
+            return best
+    figures = [each for each in signals if each.kind is SignalKind.FIGURE_SHIFT]
+    if figures:
+        beside = {of_template(f"{each.figure} {each.template}", more)[0] for each in figures}
+        return "resource_exhaustion" if "resource_exhaustion" in beside else "dependency_timeout"
+    if configured and signals:
+        return "configuration"
+    if kinds & {SignalKind.SILENCE, SignalKind.TRAFFIC_DROP}:
         return SILENCE
-    return UNKNOWN if generic is None else "application_error"
+    return UNKNOWN

@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple
 
 from command_center.incidents.graph import ServiceGraph
@@ -36,6 +37,44 @@ from storage.records import IncidentStatus
 
 Fingerprint = tuple[str, SignalKind, str | None]
 CAME_BACK = "came_back"  # reason of a decision: the same signal after a long pause
+
+
+FAMILIES: Mapping[SignalKind, str] = MappingProxyType(
+    {
+        SignalKind.NEW_ERROR_TEMPLATE: "errors",
+        SignalKind.ERROR_BURST: "errors",
+        SignalKind.NEW_WARNING_TEMPLATE: "warnings",
+        SignalKind.WARNING_BURST: "warnings",
+        SignalKind.SILENCE: "absence",
+        SignalKind.TRAFFIC_DROP: "absence",
+        SignalKind.TEMPLATE_SILENCE: "absence",
+        SignalKind.FIGURE_SHIFT: "figures",
+        SignalKind.PERSONAL_DATA: "privacy",
+        SignalKind.CLOCK_SKEW: "clock",
+        SignalKind.FORECAST: "forecast",
+    }
+)
+"""Signals of one family rest on the same lines: two of them are one piece of evidence."""
+_SURE = frozenset(
+    (
+        SignalKind.SILENCE,
+        SignalKind.TRAFFIC_DROP,
+        SignalKind.PERSONAL_DATA,
+        SignalKind.CLOCK_SKEW,
+        SignalKind.FORECAST,
+    )
+)
+_MAY_LAST = frozenset(("warnings", "figures"))
+
+
+def only_consequences(signals: Iterable[tuple[str, SignalKind]]) -> frozenset[str]:
+    """Return the services that merely say less than usual, while others say that something is wrong."""
+    kinds: dict[str, set[SignalKind]] = {}
+    for service, kind in signals:
+        kinds.setdefault(service, set()).add(kind)
+    less = {SignalKind.TRAFFIC_DROP, SignalKind.TEMPLATE_SILENCE}
+    quiet = frozenset(service for service, seen in kinds.items() if seen <= less)
+    return quiet if len(quiet) < len(kinds) else frozenset()
 
 
 class Verdict(StrEnum):
@@ -58,6 +97,10 @@ class Candidate(NamedTuple):
     @property
     def fingerprint(self) -> Fingerprint:
         return self.signal.service, self.signal.kind, self.signal.template_id
+
+    @property
+    def family(self) -> str:
+        return FAMILIES[self.signal.kind]
 
 
 class Mark(NamedTuple):
@@ -105,6 +148,8 @@ class Known:
         first: dict[str, datetime] = dict.fromkeys(self.services, self.since)
         for mark in self.marks.values():
             first[mark.service] = min(first.get(mark.service, mark.first_at), mark.first_at)
+        for service in only_consequences((mark.service, mark.kind) for mark in self.marks.values()):
+            del first[service]
         return root_of(first, graph) if first else None
 
     def having(self, found: Candidate, *, reopened: bool = False, came_back: bool = False) -> Known:
@@ -137,16 +182,33 @@ class Decision(NamedTuple):
 
 
 def strong(found: Candidate, settings: CorrelationSettings) -> bool:
-    """Say whether a signal may open an incident by itself: silence, a fatal line, or errors in number."""
+    """Say whether a signal may open an incident by itself: silence, a fatal line, errors in number, and what no chance explains."""
     signal = found.signal
-    if signal.kind is SignalKind.SILENCE or signal.level >= Level.FATAL:
+    if signal.kind in _SURE or (signal.level >= Level.FATAL and found.family == "errors"):
         return True
-    return signal.level >= Level.ERROR and found.lines >= settings.min_lines
+    return found.family == "errors" and signal.level >= Level.ERROR and found.lines >= settings.min_lines
+
+
+def lasting(
+    found: Candidate, before: Iterable[Candidate], after_change: bool, settings: CorrelationSettings
+) -> bool:
+    """Say whether a weak signal has gone on for so long that it is no passing thing.
+
+    `before` are the signals of its service that were held; a change of the service just before makes one wait longer, for what
+    restarts complains for a while.
+    """
+    if found.family not in _MAY_LAST:
+        return False
+    wait = settings.settle_after_change if after_change else settings.lasting
+    return any(
+        each.fingerprint == found.fingerprint and found.signal.at - each.signal.at >= timedelta(seconds=wait)
+        for each in before
+    )
 
 
 def harmless(signal: Signal) -> bool:
-    """Say whether a signal is below what anybody is woken for: a known level under WARN."""
-    return signal.kind is not SignalKind.SILENCE and Level.UNKNOWN < signal.level < Level.WARN
+    """Say whether a signal is below what anybody is woken for: errors of a known level under WARN."""
+    return FAMILIES[signal.kind] == "errors" and Level.UNKNOWN < signal.level < Level.WARN
 
 
 def correlate(
@@ -155,21 +217,29 @@ def correlate(
     fresh: Sequence[Candidate],
     graph: ServiceGraph,
     settings: CorrelationSettings,
+    changed: Callable[[str, datetime], bool] = lambda _service, _at: False,
 ) -> list[Decision]:
     """Decide on every signal of `fresh`, and again on those of `held`; still held ones are not mentioned
     again.
 
-    The result is in the order of decision and does not depend on the order of the arguments.
+    `changed` says whether a service was changed just before a time. The result is in the order of decision and does not
+    depend on the order of the arguments.
     """
-    return _Round(known, graph, settings).run(held, fresh)
+    return _Round(known, graph, settings, changed).run(held, fresh)
 
 
 class _Round:
     """One call of `correlate`: incidents as they stand after the decisions so far."""
 
-    def __init__(self, known: Iterable[Known], graph: ServiceGraph, settings: CorrelationSettings) -> None:
+    def __init__(
+        self,
+        known: Iterable[Known],
+        graph: ServiceGraph,
+        settings: CorrelationSettings,
+        changed: Callable[[str, datetime], bool],
+    ) -> None:
         self._known = {each.id: each for each in known}
-        self._graph, self._settings = graph, settings
+        self._graph, self._settings, self._changed = graph, settings, changed
         self._opened = 0
         self._made: list[Decision] = []
 
@@ -181,6 +251,8 @@ class _Round:
             elif not self._join(found):
                 if strong(found, self._settings):
                     self._open(found, "strong_signal")
+                elif self._lasts(found, held):
+                    self._open(found, "goes_on")
                 else:
                     waiting.append(found)
         again = {found.signal.id for found in held}
@@ -204,11 +276,25 @@ class _Round:
             self._join(found)
         return alone
 
+    def _lasts(self, found: Candidate, held: Sequence[Candidate]) -> bool:
+        service = found.signal.service
+        before = [each for each in held if each.signal.service == service]
+        return lasting(found, before, self._changed(str(service), found.signal.at), self._settings)
+
     def _agree(self, one: Candidate, other: Candidate) -> bool:
+        """Say whether two weak signals are evidence together: two different errors, or two kinds of thing.
+
+        Just after a change only errors are: a release words things anew, and is slow until it is warm.
+        """
         a, b = one.signal, other.signal
         near = abs(a.at - b.at) <= timedelta(seconds=self._settings.window)
-        errors = a.level >= Level.ERROR and b.level >= Level.ERROR
-        return near and errors and a.service == b.service and one.fingerprint != other.fingerprint
+        if not near or a.service != b.service or one.fingerprint == other.fingerprint:
+            return False
+        if a.level >= Level.ERROR and b.level >= Level.ERROR:
+            return True
+        if self._changed(str(a.service), max(a.at, b.at)):
+            return False
+        return one.family != other.family
 
     def _open(self, found: Candidate, reason: str) -> None:
         self._opened += 1
@@ -234,8 +320,17 @@ class _Round:
         service, at = str(signal.service), signal.at
         window = timedelta(seconds=settings.window)
 
-        def near(each: Known, within: timedelta = window) -> bool:
-            return each.first_at - within <= at <= each.last_at + within
+        joining = timedelta(seconds=settings.joining)
+
+        def near(each: Known) -> bool:
+            return each.first_at - window <= at <= each.last_at + window
+
+        def close(each: Known) -> bool:
+            # Data that gets out is a trouble of its own, whatever else fails beside it.
+            alike = (found.family == "privacy") == any(
+                FAMILIES[kind] == "privacy" for _, kind, _ in each.marks
+            )
+            return each.open and alike and each.first_at - window <= at <= each.last_at + joining
 
         def related(each: Known) -> bool:
             root = each.root(graph)
@@ -248,7 +343,7 @@ class _Round:
         def echoes(each: Known) -> bool:
             if each.open or each.resolved_at is None or at < each.first_at - window:
                 return False
-            over = at <= each.resolved_at + timedelta(seconds=settings.settle)
+            over = found.family != "privacy" and at <= each.resolved_at + timedelta(seconds=settings.settle)
             return over and (service in each.services or related(each))
 
         def returns(each: Known) -> bool:
@@ -259,15 +354,19 @@ class _Round:
             return soon and sure and service in each.services
 
         def bursts_beside(each: Known) -> bool:
-            if not each.open or not self._bursts(signal.kind, signal.score):
+            if not close(each) or not self._bursts(signal.kind, signal.score):
                 return False
-            close = timedelta(seconds=settings.sibling_window)
+            beside_s = timedelta(seconds=settings.sibling_window)
             beside = {
                 mark.service
                 for mark in each.marks.values()
-                if self._bursts(mark.kind, mark.score) and abs(mark.first_at - at) <= close
+                if self._bursts(mark.kind, mark.score) and abs(mark.first_at - at) <= beside_s
             }
             return any(self._siblings(service, other) for other in beside)
+
+        def called_by(each: Known) -> bool:
+            # A service hears less when those who call it are in trouble.
+            return any(graph.calls(caller, service, settings.depth) for caller in each.services)
 
         def seen(each: Known) -> bool:
             return each.open and found.fingerprint in each.marks
@@ -276,13 +375,17 @@ class _Round:
         yield (
             Verdict.JOINED,
             "same_service",
-            lambda each: each.open and service in each.services and near(each),
+            lambda each: close(each) and service in each.services,
         )
         yield Verdict.ECHO, "echo_of_resolved", echoes
         yield Verdict.REOPENED, "returned", returns
         if strong(found, settings):
-            yield Verdict.JOINED, "on_the_call_path", lambda each: each.open and near(each) and related(each)
+            yield Verdict.JOINED, "on_the_call_path", lambda each: close(each) and related(each)
             yield Verdict.JOINED, "burst_together", bursts_beside
+        elif found.family == "absence":
+            yield Verdict.JOINED, "on_the_call_path", lambda each: close(each) and related(each)
+        if signal.kind is not SignalKind.SILENCE and found.family == "absence":
+            yield Verdict.JOINED, "called_less", lambda each: close(each) and called_by(each)
         yield Verdict.JOINED, CAME_BACK, seen
 
     def _bursts(self, kind: SignalKind, score: float) -> bool:

@@ -14,8 +14,8 @@ from typing import Any
 from pydantic import AwareDatetime, Field
 
 from command_center.incidents import wording
-from command_center.incidents.category import UNKNOWN, of_evidence
-from command_center.incidents.correlate import Mark
+from command_center.incidents.category import SILENCE, UNKNOWN, Told, of_evidence
+from command_center.incidents.correlate import Mark, only_consequences
 from command_center.incidents.graph import ServiceGraph
 from command_center.incidents.root import root_of
 from command_center.incidents.severity import Impact, Traffic, severity_of
@@ -74,6 +74,7 @@ class Trace:
     times: int
     usual: float | None = None
     figures: Mapping[str, int | float | SafeText] = field(default_factory=dict)
+    level: Level = Level.ERROR
 
     @property
     def mark(self) -> Mark:
@@ -117,10 +118,12 @@ def picture(
     graph: ServiceGraph,
     settings: CenterSettings,
     name: Callable[[str], SafeText],
+    configured: Callable[[str, datetime], bool] = lambda _service, _at: False,
 ) -> Picture:
     """Return what `traces` (at least one) and the `traffic` of the affected services say.
 
-    `name` admits the name of a service that has no signal of its own (the gate's).
+    `name` admits the name of a service that has no signal of its own (the gate's); `configured` says whether a setting of a
+    service was changed just before a time.
     """
     ordered = sorted(traces, key=lambda trace: (trace.first_at, str(trace.service), trace.template_id or ""))
     first_seen: dict[SafeText, datetime] = {}
@@ -128,13 +131,17 @@ def picture(
     for trace in ordered:
         first_seen.setdefault(trace.service, trace.first_at)
         lines[trace.service] = lines.get(trace.service, 0) + trace.lines
-    root = root_of({str(service): at for service, at in first_seen.items()}, graph)
+    quiet = only_consequences((str(trace.service), trace.kind) for trace in ordered)
+    root = root_of({str(service): at for service, at in first_seen.items() if service not in quiet}, graph)
     names = {str(service): service for service in first_seen}
     root_text = names[root] if root in names else name(root)
     kinds = frozenset(trace.kind for trace in ordered)
-    category = _category([trace for trace in ordered if trace.service == root], settings)
-    if category == UNKNOWN:
-        category = _category(ordered, settings)
+    set_anew = configured(root, ordered[0].first_at)
+    category = _category([trace for trace in ordered if trace.service == root], settings, set_anew)
+    if category in (UNKNOWN, SILENCE):
+        # What cannot be reached says nothing; those who call it say why.
+        whole = _category(ordered, settings, set_anew)
+        category = whole if whole != UNKNOWN else category
     impact = Impact(
         services={service: _at_least(traffic.get(service), lines[service]) for service in names},
         signals=len(ordered),
@@ -158,13 +165,22 @@ def picture(
     )
 
 
-def _category(found: Sequence[Trace], settings: CenterSettings) -> str:
+def _category(found: Sequence[Trace], settings: CenterSettings, configured: bool) -> str:
     """Return the category; of the root's own lines it is better than of its symptoms' elsewhere."""
     return of_evidence(
-        ((str(trace.template), trace.lines) for trace in found if trace.template is not None),
-        silent=any(trace.kind is SignalKind.SILENCE for trace in found),
+        (
+            Told(trace.kind, str(trace.template or ""), trace.lines, trace.level, _beside(trace))
+            for trace in found
+        ),
+        configured=configured,
         more=settings.categories,
     )
+
+
+def _beside(trace: Trace) -> str:
+    """Return the words beside the figure that a signal is about."""
+    words = trace.figures.get("figure", "")
+    return str(words) if isinstance(words, SafeText) else ""
 
 
 def _at_least(traffic: Traffic | None, lines: int) -> Traffic:
@@ -226,6 +242,7 @@ def traces(reader: Reader, incident_ids: Iterable[str]) -> dict[str, list[Trace]
                 times=times,
                 usual=None if isinstance(usual := row.evidence.get("usual"), SafeText) else usual,
                 figures=row.evidence,
+                level=row.level,
             )
         )
     return found

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from command_center.changes import markers
 from command_center.incidents import wording
 from command_center.incidents.correlate import Candidate, Decision, Fingerprint, Known, Verdict, correlate
 from command_center.incidents.evidence import (
@@ -29,7 +30,7 @@ from storage.facts import BlockFacts, Signal, SignalKind
 from storage.records import Incident
 from storage.transaction import Transaction
 
-_NO_LINES = frozenset((SignalKind.SILENCE, SignalKind.FORECAST))
+_NO_LINES = frozenset((SignalKind.TEMPLATE_SILENCE, SignalKind.FORECAST))
 """Signals of a template that no line of it shows."""
 
 
@@ -45,9 +46,7 @@ class Taken:
 class Intake:
     """The way from facts to incidents; holds settings only. `text` is the gate's, for words among the evidence."""
 
-    def __init__(
-        self, upkeep: Upkeep, settings: CenterSettings, text: Callable[[str], SafeText]
-    ) -> None:
+    def __init__(self, upkeep: Upkeep, settings: CenterSettings, text: Callable[[str], SafeText]) -> None:
         self._upkeep, self._settings, self._text = upkeep, settings, text
 
     def take(self, tx: Transaction, facts: Sequence[BlockFacts]) -> Taken:
@@ -116,6 +115,7 @@ class Intake:
             [Candidate(record.signal(), record.lines) for record in fresh],
             self._upkeep.graph,
             settings,
+            self._changes(tx, [record.at for record in records.values()]),
         )
         by_incident: dict[str, list[Decision]] = {}
         for decision in decisions:
@@ -144,6 +144,16 @@ class Intake:
             else:
                 self._upkeep.grow(tx, incident, by_incident[key], seen)
                 taken.changed.append(incident)
+
+    def _changes(self, tx: Transaction, moments: Sequence[datetime]) -> Callable[[str, datetime], bool]:
+        """Return what says whether a service was changed just before a time."""
+        window = timedelta(seconds=self._settings.correlation.change_window)
+        found = markers.between(tx, min(moments) - window, max(moments), None)
+
+        def changed(service: str, at: datetime) -> bool:
+            return any(each.service == service and at - window <= each.at <= at for each in found)
+
+        return changed
 
     def _known(self, tx: Transaction, oldest: datetime) -> list[Known]:
         since = oldest - timedelta(seconds=self._settings.correlation.quiet)
@@ -225,7 +235,9 @@ def _as_record(
         if not isinstance(value, bool)
     }
     lines = 0
-    if signal.kind not in _NO_LINES:
-        lines = max(1, int(signal.evidence.get("count", 0)), counted[str(signal.service), signal.template_id or ""])
+    if signal.template_id is not None and signal.kind not in _NO_LINES:
+        lines = max(
+            1, int(signal.evidence.get("count", 0)), counted[str(signal.service), signal.template_id or ""]
+        )
     fields = {name: getattr(signal, name) for name in Signal.model_fields if name != "evidence"}
     return SignalRecord(**fields, evidence=evidence, lines=lines, verdict=Verdict.HELD.value, reason="new")

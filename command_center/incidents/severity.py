@@ -41,16 +41,27 @@ class SeverityRule(BaseModel):
 
 
 DEFAULT_RULES: tuple[SeverityRule, ...] = (
+    SeverityRule(severity=Severity.SEV1, categories=("privacy",)),
     SeverityRule(severity=Severity.SEV1, critical=True, error_share=0.3, errors=50, signals=2),
     SeverityRule(severity=Severity.SEV1, critical=True, services=2, kinds=(SignalKind.SILENCE,)),
     SeverityRule(severity=Severity.SEV1, services=4, error_share=0.2, errors=50),
-    SeverityRule(severity=Severity.SEV2, categories=("privacy", "security"), errors=5),
+    SeverityRule(severity=Severity.SEV1, services=2, error_share=0.8, errors=50),
+    SeverityRule(severity=Severity.SEV2, categories=("security", "crash_loop"), errors=5),
     SeverityRule(severity=Severity.SEV2, critical=True, error_share=0.05, errors=10),
     SeverityRule(severity=Severity.SEV2, critical=True, kinds=(SignalKind.SILENCE,)),
+    SeverityRule(severity=Severity.SEV2, services=2, kinds=(SignalKind.SILENCE,)),
     SeverityRule(severity=Severity.SEV2, services=2, error_share=0.1, errors=20),
-    SeverityRule(severity=Severity.SEV2, error_share=0.3, errors=20),
+    SeverityRule(severity=Severity.SEV2, error_share=0.8, errors=50),
     SeverityRule(severity=Severity.SEV3, error_share=0.02, errors=5),
-    SeverityRule(severity=Severity.SEV3, kinds=(SignalKind.SILENCE,)),
+    SeverityRule(
+        severity=Severity.SEV3,
+        kinds=(
+            SignalKind.SILENCE,
+            SignalKind.TRAFFIC_DROP,
+            SignalKind.FIGURE_SHIFT,
+            SignalKind.CLOCK_SKEW,
+        ),
+    ),
     SeverityRule(severity=Severity.SEV3, signals=3),
     SeverityRule(severity=Severity.SEV4, signals=0),
 )

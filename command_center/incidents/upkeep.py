@@ -29,9 +29,10 @@ from command_center.incidents.journal import STREAM, enter, load, save
 from command_center.incidents.lifecycle import amended, moved, touched
 from command_center.settings import CenterSettings
 from models.sanitizer import SafeText, phrase
-from storage.records import ChangeMarker, Incident, IncidentStatus
+from storage.records import ChangeMarker, ChangeMarkerKind, Incident, IncidentStatus
 from storage.transaction import Reader, Transaction
 
+SET_ANEW = frozenset((ChangeMarkerKind.CONFIG, ChangeMarkerKind.FLAG))
 FOLDED = (10, 100, 1000, 10_000)  # repeats of one signal that the timeline still mentions
 
 
@@ -49,7 +50,14 @@ class Upkeep:
         services = {trace.service for trace in found}
         first = min(trace.first_at for trace in found)
         traffic = traffic_of(reader, services, first, until, self._settings.traffic_window)
-        return picture(found, traffic, self.graph, self._settings, self._name)
+        window = timedelta(seconds=self._settings.correlation.change_window)
+        last = max(trace.first_at for trace in found)
+        anew = [marker for marker in markers.between(reader, first - window, last) if marker.kind in SET_ANEW]
+
+        def configured(service: str, at: datetime) -> bool:
+            return any(each.service == service and at - window <= each.at <= at for each in anew)
+
+        return picture(found, traffic, self.graph, self._settings, self._name, configured)
 
     def open(self, tx: Transaction, incident_id: str) -> None:
         found = traces(tx, [incident_id])[incident_id]
@@ -236,7 +244,8 @@ class Upkeep:
         window = timedelta(seconds=self._settings.changes.suspect_window)
         services = {*affected, root} - {None}
         found = markers.between(tx, fault_at - window, fault_at, [str(name) for name in services])
-        return suspect(found, root, affected, fault_at, window)
+        beside = timedelta(seconds=self._settings.changes.suspect_beside)
+        return suspect(found, root, affected, fault_at, window, beside)
 
     def _blame(self, tx: Transaction, incident: Incident, at: datetime, change: ChangeMarker) -> None:
         before = (incident.fault_at or at) - change.at

@@ -23,6 +23,15 @@ TITLE_LIMIT = 150  # characters; a Slack header holds no more
 NAMES_IN_A_ROW = 6
 NOBODY = phrase("unknown")
 
+_SAID: Mapping[SignalKind, LiteralString] = MappingProxyType(
+    {
+        SignalKind.TRAFFIC_DROP: "{} logs far less than usual",
+        SignalKind.TEMPLATE_SILENCE: "{} has stopped saying what it says regularly",
+        SignalKind.FIGURE_SHIFT: "{}: a figure is far above the usual",
+        SignalKind.PERSONAL_DATA: "{}: personal data in its log lines",
+        SignalKind.CLOCK_SKEW: "{}: a host's clock is wrong",
+    }
+)
 _TITLES: Mapping[str, LiteralString] = MappingProxyType(
     {
         "application_error": "{} fails with errors",
@@ -142,11 +151,16 @@ def signal_text(
     """
     if kind is SignalKind.SILENCE:
         return phrase("{} has stopped logging", service)
-    plural = phrase("line" if lines == 1 else "lines")
-    if kind is SignalKind.NEW_ERROR_TEMPLATE:
-        text = phrase("{}: {} {} of an error not seen before", service, lines, plural)
+    if kind in _SAID:
+        text = phrase(_SAID[kind], service)
+    elif kind in (SignalKind.NEW_ERROR_TEMPLATE, SignalKind.NEW_WARNING_TEMPLATE):
+        plural = phrase("line" if lines == 1 else "lines")
+        grade = phrase("an error" if kind is SignalKind.NEW_ERROR_TEMPLATE else "a warning")
+        text = phrase("{}: {} {} of {} not seen before", service, lines, plural, grade)
     else:
-        text = phrase("{}: {} error {}", service, lines, plural)
+        grade = phrase("error" if kind is SignalKind.ERROR_BURST else "warning")
+        plural = phrase("line" if lines == 1 else "lines")
+        text = phrase("{}: {} {} {}", service, lines, grade, plural)
         if usual is not None:
             rounded = round(usual, 1)
             text = phrase("{}, usually {}", text, rounded) if rounded else phrase("{}, usually none", text)
