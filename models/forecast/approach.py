@@ -2,8 +2,8 @@
 
 A warning takes five things, all of them for `confirm_minutes` in a row: the forecast reaches the limit within the
 horizon even at the slow edge of its band; the figure is beyond what is usual for it (`models.forecast.ceiling`); it
-rose in each of the last three spans of five minutes, by a quarter at least of what the forecast says (a step rises in
-one of them); it is below its limit; and no warning stands.
+rose from each of the last three spans of five minutes to the next, by a quarter at least of what the forecast says (the
+medians: a step rises once); it is below its limit; and no warning stands.
 
 A warning ends in one of three ways. It comes true: the figure is at its limit. It is withdrawn: the forecast has not
 reached the limit within twice the horizon for ten minutes, or the latest time has passed by half an hour and nothing
@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections import deque
 from enum import StrEnum
+from statistics import median
 from typing import Final, NamedTuple
 
 from models.forecast.ceiling import Ceiling
@@ -139,7 +140,7 @@ class Approach:
         if len(self._last) < 3 * _SPAN:
             return False
         values = list(self._last)
-        first, second, third = (sum(values[at : at + _SPAN]) / _SPAN for at in (0, _SPAN, 2 * _SPAN))
+        first, second, third = (median(values[at : at + _SPAN]) for at in (0, _SPAN, 2 * _SPAN))
         least = _LEAST_RISE * _SPAN * slope
         return second - first >= least and third - second >= least
 
