@@ -272,8 +272,9 @@ class _Round:
                 alone.append(found)
                 continue
             alone.remove(partner)
-            self._open(partner, "two_weak_signals")
-            self._join(found)
+            home = self._open(partner, "two_weak_signals")
+            self._known[home] = self._known[home].having(found)
+            self._made.append(Decision(found, Verdict.JOINED, home, "two_weak_signals"))
         return alone
 
     def _lasts(self, found: Candidate, held: Sequence[Candidate]) -> bool:
@@ -296,11 +297,12 @@ class _Round:
             return False
         return one.family != other.family
 
-    def _open(self, found: Candidate, reason: str) -> None:
+    def _open(self, found: Candidate, reason: str) -> str:
         self._opened += 1
         new = Known(f"new-{self._opened}", IncidentStatus.DETECTED, found.signal.at, frozenset())
         self._known[new.id] = new.having(found)
         self._made.append(Decision(found, Verdict.OPENED, new.id, reason))
+        return new.id
 
     def _join(self, found: Candidate) -> bool:
         for verdict, reason, fits in self._homes(found):

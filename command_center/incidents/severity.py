@@ -51,7 +51,7 @@ DEFAULT_RULES: tuple[SeverityRule, ...] = (
     SeverityRule(severity=Severity.SEV2, critical=True, kinds=(SignalKind.SILENCE,)),
     SeverityRule(severity=Severity.SEV2, services=2, kinds=(SignalKind.SILENCE,)),
     SeverityRule(severity=Severity.SEV2, services=2, error_share=0.1, errors=20),
-    SeverityRule(severity=Severity.SEV2, error_share=0.8, errors=50),
+    SeverityRule(severity=Severity.SEV2, error_share=0.5, errors=20),
     SeverityRule(severity=Severity.SEV3, error_share=0.02, errors=5),
     SeverityRule(
         severity=Severity.SEV3,

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from command_center.changes.suspect import suspect
 from command_center.incidents import wording
-from command_center.incidents.category import CATEGORIES, of_evidence, of_template
+from command_center.incidents.category import CATEGORIES, Told, of_evidence, of_template
 from command_center.incidents.severity import DEFAULT_RULES, Impact, SeverityRule, Traffic, severity_of
 from command_center.settings import CenterSettings
 from storage.facts import SignalKind
@@ -45,26 +45,49 @@ SILENCE = frozenset({SignalKind.SILENCE})
     ],
 )
 def test_a_template_is_sorted_by_the_words_in_it(template: str, category: str) -> None:
-    assert of_template(template) == category
+    assert of_template(template)[0] == category
     assert category in CATEGORIES
 
 
 def test_a_phrase_is_found_as_whole_words_only() -> None:
-    assert of_template("spool flushed") == "unknown"
-    assert of_template("pool flushed") == "resource_exhaustion"
+    assert of_template("spool flushed")[0] == "unknown"
+    assert of_template("pool flushed")[0] == "resource_exhaustion"
 
 
-def test_a_specific_kind_wins_over_more_lines_of_plain_failure() -> None:
-    assert of_evidence([("bill failed", 900), ("certificate expired", 3)], silent=False) == "certificate"
+def told(template: str, lines: int, kind: SignalKind = SignalKind.ERROR_BURST, figure: str = "") -> Told:
+    return Told(kind, template, lines, figure=figure)
+
+
+def test_a_specific_kind_wins_over_more_lines_of_plain_failure_once_it_is_a_tenth() -> None:
+    assert of_evidence([told("bill failed", 90), told("certificate expired", 12)]) == "certificate"
+    assert of_evidence([told("bill failed", 900), told("certificate expired", 3)]) == "application_error"
 
 
 def test_silence_is_the_category_only_where_nothing_better_is_known() -> None:
-    assert of_evidence([], silent=True) == "silence"
-    assert of_evidence([("connection refused", 3)], silent=True) == "network"
+    quiet = Told(SignalKind.SILENCE, "", 0)
+    assert of_evidence([quiet]) == "silence"
+    assert of_evidence([quiet, told("connection refused", 3)]) == "network"
+
+
+def test_what_needs_no_words_decides_first() -> None:
+    words = told("connection refused", 300)
+    assert of_evidence([words, Told(SignalKind.PERSONAL_DATA, "GET <PATH>", 3)]) == "privacy"
+    assert of_evidence([words, Told(SignalKind.CLOCK_SKEW, "", 0)]) == "clock"
+
+
+def test_a_figure_says_whether_something_fills_up_or_takes_long() -> None:
+    shift = SignalKind.FIGURE_SHIFT
+    assert of_evidence([told("sent after <NUM> ms", 0, shift, "queue depth")]) == "resource_exhaustion"
+    assert of_evidence([told("answered in <NUM> ms", 0, shift, "answered in ms")]) == "dependency_timeout"
+
+
+def test_plain_failure_just_after_a_setting_was_changed_is_a_matter_of_configuration() -> None:
+    assert of_evidence([told("cannot store event", 9)], configured=True) == "configuration"
+    assert of_evidence([told("connection refused", 9)], configured=True) == "network"
 
 
 def test_phrases_from_the_configuration_are_asked_first() -> None:
-    assert of_template("connection refused", {"security": ("refused",)}) == "security"
+    assert of_template("connection refused", {"security": ("refused",)})[0] == "security"
     with pytest.raises(ValidationError, match="a category is not one of"):
         CenterSettings(categories={"weather": ("rain",)})
 
@@ -87,6 +110,9 @@ CRITICAL = ("api-gateway",)
         (Impact({"api-gateway": Traffic(200, 120), "billing": Traffic(90, 5)}, 2, BURST), Severity.SEV1),
         (Impact({"billing": Traffic(200, 120), "api-gateway": Traffic(900, 5)}, 2, BURST), Severity.SEV2),
         (Impact({name: Traffic(100, 30) for name in "abcd"}, 4, BURST), Severity.SEV1),
+        (Impact({"audit": Traffic(90, 88), "portal": Traffic(900, 88)}, 2, BURST), Severity.SEV1),
+        (Impact({"portal": Traffic(900, 0)}, 1, NOVELTY, "privacy"), Severity.SEV1),
+        (Impact({"ward": Traffic(90, 0)}, 1, frozenset({SignalKind.FIGURE_SHIFT})), Severity.SEV3),
     ],
 )
 def test_severity_follows_from_who_is_affected_and_how_much(impact: Impact, severity: Severity) -> None:
@@ -122,25 +148,39 @@ HOUR = timedelta(hours=1)
 
 def test_the_latest_change_on_the_root_before_the_fault_is_suspected() -> None:
     changes = [marker("a", "billing", -900), marker("b", "billing", -60), marker("c", "api-gateway", -10)]
-    found = suspect(changes, "billing", ["billing", "api-gateway"], at(0), HOUR)
+    found = suspect(changes, "billing", ["billing", "api-gateway"], at(0), HOUR, timedelta(minutes=3))
     assert found is not None
     assert found.id == "b"
 
 
 def test_a_change_after_the_fault_is_never_suspected() -> None:
-    assert suspect([marker("a", "billing", 0.001)], "billing", ["billing"], at(0), HOUR) is None
-    assert suspect([marker("a", "billing", 0)], "billing", ["billing"], at(0), HOUR) is not None
+    assert (
+        suspect([marker("a", "billing", 0.001)], "billing", ["billing"], at(0), HOUR, timedelta(minutes=3))
+        is None
+    )
+    assert (
+        suspect([marker("a", "billing", 0)], "billing", ["billing"], at(0), HOUR, timedelta(minutes=3))
+        is not None
+    )
 
 
 def test_without_a_change_on_the_root_one_on_what_is_affected_is_suspected() -> None:
     changes = [marker("a", "api-gateway", -60), marker("b", "reports", -10)]
-    found = suspect(changes, "billing", ["billing", "api-gateway"], at(0), HOUR)
+    found = suspect(changes, "billing", ["billing", "api-gateway"], at(0), HOUR, timedelta(minutes=3))
     assert found is not None
     assert found.id == "a"
 
 
+def test_a_change_of_what_is_merely_affected_must_have_come_just_before() -> None:
+    changes = [marker("a", "api-gateway", -181)]
+    assert suspect(changes, "billing", ["billing", "api-gateway"], at(0), HOUR, timedelta(minutes=3)) is None
+
+
 def test_a_change_long_before_is_not_suspected() -> None:
-    assert suspect([marker("a", "billing", -3601)], "billing", ["billing"], at(0), HOUR) is None
+    assert (
+        suspect([marker("a", "billing", -3601)], "billing", ["billing"], at(0), HOUR, timedelta(minutes=3))
+        is None
+    )
 
 
 def test_a_template_is_quoted_in_full_only_once_five_different_parameters_were_seen() -> None:

@@ -194,7 +194,9 @@ def test_templates_that_fell_out_before_their_turn_do_not_pile_up() -> None:
     letters = "abcdefghijklmnopqrst"
     texts = [f"{a}{b}{c} {b}{a}x {c}{a}{b}y" for a in letters for b in letters for c in letters[:10]]
     running = flow(
-        templates={"max_templates": 10}, detectors={"known_templates": 10}, patterns_per_block=1
+        templates={"max_templates": 10},
+        detectors={"known_templates": 10, "forecast": {"enabled": False}},
+        patterns_per_block=1,
     )
     sizes = []
     for number in range(40):
