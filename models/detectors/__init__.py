@@ -2,24 +2,29 @@
 its proof.
 
 `DETECTORS` lists the models; a new one is a file here, a line in this list, and a stream of examples in
-`tests/models/test_detectors.py`. The watches (`burst_watch`, `silence_watch`, `session_watch`) carry them over a stream.
+`tests/models/test_detectors.py`. The watches (`*_watch`, `template_silence`) carry them over a stream; `stream/watches.py`
+puts those of one service together.
 """
 
 from __future__ import annotations
 
 from models.detectors.base import Detector, ExplainingDetector, Finding, Reason
 from models.detectors.error_burst import ErrorBurst
+from models.detectors.gauge_shift import GaugeShift
 from models.detectors.new_error_template import NewErrorTemplate
 from models.detectors.precedence import Precedence
 from models.detectors.sequence_break import SequenceBreak
 from models.detectors.session_shape import SessionShape
 from models.detectors.settings import DetectorSettings
 from models.detectors.silence import Silence
+from models.detectors.traffic_drop import TrafficDrop
 
 DETECTORS: tuple[type[Detector], ...] = (
     NewErrorTemplate,
     ErrorBurst,
     Silence,
+    TrafficDrop,
+    GaugeShift,
     SessionShape,
     SequenceBreak,
     Precedence,
@@ -32,10 +37,12 @@ __all__ = [
     "ErrorBurst",
     "ExplainingDetector",
     "Finding",
+    "GaugeShift",
     "NewErrorTemplate",
     "Precedence",
     "Reason",
     "SequenceBreak",
     "SessionShape",
     "Silence",
+    "TrafficDrop",
 ]

@@ -17,8 +17,9 @@ from models.detectors.gauges import Gauge, gauges
 from models.detectors.settings import DetectorSettings
 
 _SECOND: Final = 10**9
-_LATEST_NS, _RARE_NS = 60 * _SECOND, 300 * _SECOND
-_FEW, _MANY = 4, 16
+_LATEST_NS: Final = 300 * _SECOND
+_FEW, _MANY = 4, 5
+"""So many of the latest values are held against the usual ones."""
 _DUE_NS: Final = 120 * _SECOND
 _FIGURES: Final = 256
 """Figures of one service that are watched, the one unseen for longest out first."""
@@ -82,8 +83,6 @@ class GaugeWatch:
         figure.latest.append((at, gauge.value))
         figure.waiting.append((at, gauge.value))
         latest = [value for when, value in figure.latest if at - when <= _LATEST_NS]
-        if len(latest) < _FEW:
-            latest = [value for when, value in list(figure.latest)[-_FEW:] if at - when <= _RARE_NS]
         score = figure.detector.score_one({"values": latest}) if len(latest) >= _FEW else 0.0
         if score < GaugeShift.threshold:
             if figure.began is not None and at - figure.last > _DUE_NS:

@@ -8,6 +8,7 @@ a false alarm; the watch that uses this asks for several lines.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 from urllib.parse import unquote_plus
 
@@ -34,6 +35,61 @@ _ID: Final = re.compile(
     r"[#]?[0-9a-f-]{1,40}$|[A-Za-z]{0,4}[-_]?[0-9]+$|<|\*|null$|none$|true$|false$|\[", re.IGNORECASE
 )
 _YEARS_BACK: Final = 2
+_DIGITS: Final = 6
+_HINTS: Final = (
+    *(
+        "born",
+        "birth",
+        "dob",
+        "ssn",
+        "social",
+        "mrn",
+        "medical",
+        "name=",
+        "name:",
+        'name"',
+        "patient=",
+        "patient:",
+    ),
+    *(
+        "insurance",
+        "phone",
+        "mobile",
+        "street",
+        "home address",
+        "home_address",
+        "diagnos",
+        "icd",
+        "/19",
+        ".19",
+    ),
+)
+_DATES: Final = tuple(
+    map(re.compile, ("19[2-9][0-9][-/.][0-9]", "200[0-9]-[0-9]", "201[0-9]-[0-9]", "-19[2-9][0-9](?![0-9])"))
+)
+_SOME: Final = 32
+
+
+def hinted(texts: Sequence[str]) -> list[int]:
+    """Return where lines stand in `texts` that may have personal data, the last few of them; one look over all where none has.
+
+    >>> hinted(["ready in 5 ms", "q=1971-05-30", "port 1980", "DOB: 1980"])
+    [1, 3]
+    """
+    if not _hints("\n".join(texts)):
+        return []
+    found = list[int]()
+    for at in range(len(texts) - 1, -1, -1):
+        if _hints(texts[at]):
+            found.append(at)
+            if len(found) >= _SOME:
+                break
+    return found[::-1]
+
+
+def _hints(text: str) -> bool:
+    lower = text.lower()
+    return any(hint in lower for hint in _HINTS) or any(date.search(text) for date in _DATES)
 
 
 def personal(text: str, year: int) -> frozenset[str]:
@@ -55,17 +111,11 @@ def personal(text: str, year: int) -> frozenset[str]:
         value = match["value"]
         if kind == "name" and (_ID.match(value) or not value[0].isupper()):
             continue
-        if (
-            kind in ("birth", "number", "contact")
-            and not any(letter.isdigit() for letter in value)
-            and kind != "contact"
+        if kind in ("birth", "number", "health") and not any(map(str.isdigit, value)):
+            continue
+        if kind == "contact" and (
+            not any(mark in match[0] for mark in "=:") or sum(map(str.isdigit, value)) < _DIGITS
         ):
-            continue
-        if kind == "contact" and _ID.match(value) and not value.isdigit():
-            continue
-        if kind == "contact" and value.isdigit() and len(value) < 6:
-            continue
-        if kind == "health" and not any(letter.isdigit() for letter in value):
             continue
         kinds.add(kind)
     if _SSN.search(text):

@@ -1,19 +1,20 @@
 """Personal data that begins to appear in the lines of one service.
 
-Of every template one line per block is looked at. In the first `warm_up` what is found is taken for usual: it is for people to
-see to, and no incident. Later a kind that this template never had, found in several different lines within minutes, is
-reported once per template and kind. Times are ns of event time.
+A block is searched as a whole for what may be personal, and some of the lines found are looked at. What a service says in its
+first minutes is taken for usual: it is for people to see to, and no incident. Later a kind that this template never had, found
+in several different lines within minutes, is reported once per template and kind. Times are ns of event time.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from hashlib import blake2b
 from typing import Final
 
 from models.detectors.base import Finding
-from models.detectors.personal import personal
+from models.detectors.personal import hinted, personal
 from models.detectors.settings import DetectorSettings
 
 _SECOND: Final = 10**9
@@ -37,12 +38,13 @@ class PersonalWatch:
         )  # template -> kinds that were told of, or are usual
         self._seen: dict[tuple[str, str], dict[int, int]] = {}  # template, kind -> hash of a line -> when
 
-    def take(self, samples: Iterable[tuple[str, str, int]]) -> list[Finding]:
-        """Look at (template id, text, time) of one line per template; return what is to be reported."""
-        found = list[Finding]()
-        for template_id, text, at in samples:
-            if self._began is None:
-                self._began = at
+    def take(self, ids: Sequence[str], texts: Sequence[str], now_ns: int) -> list[Finding]:
+        """Look at the lines of a block with their template ids; return what is to be reported."""
+        found, at = list[Finding](), now_ns
+        if self._began is None:
+            self._began = at
+        for place in hinted(texts):
+            template_id, text = ids[place], texts[place]
             known = self._known.get(template_id)
             if known is None:
                 if len(self._known) >= self._most:
@@ -84,6 +86,4 @@ class PersonalWatch:
 
 def _digest(text: str) -> int:
     # Python's own hash of text differs from process to process.
-    from hashlib import blake2b
-
     return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")

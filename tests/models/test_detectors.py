@@ -16,11 +16,13 @@ from models.detectors import (
     DetectorSettings,
     ErrorBurst,
     ExplainingDetector,
+    GaugeShift,
     NewErrorTemplate,
     Precedence,
     SequenceBreak,
     SessionShape,
     Silence,
+    TrafficDrop,
 )
 from models.detectors.base import Features
 from models.detectors.burst_watch import Burst, BurstWatch
@@ -37,6 +39,8 @@ def observations(kind: type[Detector]) -> list[Features]:
         NewErrorTemplate: lambda i: {"template": f"t{rng.randrange(1 + i // 4)}", "minute": i // 10},
         ErrorBurst: lambda _: {"errors": rng.choice((0, 0, 1, 9)), "lines": rng.randrange(9, 99), "slots": 1},
         Silence: lambda _: {"gap_s": rng.uniform(1, 90)},
+        TrafficDrop: lambda _: {"lines": rng.choice((40, 50, 45, 3)), "slots": 1},
+        GaugeShift: lambda _: {"value": (n := rng.lognormvariate(4, 1)), "values": [n] * 4},
         SessionShape: lambda _: {"events": session(rng), "errors": ("e7",)},
         SequenceBreak: lambda _: {"events": session(rng)},
         Precedence: lambda _: {"events": session(rng)},
