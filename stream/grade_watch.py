@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 from models.detectors import DetectorSettings, Finding, NewErrorTemplate
@@ -58,8 +57,7 @@ class GradeWatch:
         self._bursts.advance(watermark_ns)
 
     def _burst(self, seen: Seen, noted: Noted, firsts: dict[str, First]) -> list[Finding]:
-        slots = Counter(map(self._bursts.slot_of, seen.times()))
-        burst = self._bursts.observe(slots, noted.slots(self._bursts.slot_of, seen.received_ns))
+        burst = self._bursts.observe(seen.slots, noted.slots(self._bursts.slot_of, seen.received_ns))
         if burst is None or burst.template_id is None:
             return []
         begun = min(first.at for first in firsts.values())

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import compress
-from operator import itemgetter
+from itertools import repeat
+from operator import floordiv, itemgetter
 from typing import Final, NamedTuple
 
 from models.levels import Level
@@ -88,22 +88,35 @@ class Seen:
     lines, ids : the lines and their template ids
     fails : says whether a template speaks of failure, whatever its level
     received_ns : when the block came in
+    slot_seconds : length of the windows that lines are counted in
     """
 
     def __init__(
-        self, lines: Lines, ids: Sequence[str], fails: Callable[[str], bool], received_ns: int
+        self,
+        lines: Lines,
+        ids: Sequence[str],
+        fails: Callable[[str], bool],
+        received_ns: int,
+        slot_seconds: int,
     ) -> None:
         self.lines, self.ids, self.received_ns = lines, ids, received_ns
         self.counts = Counter(ids)
         self.newest_ns = max(lines.ts)
         self.known_ns = min(self.newest_ns, received_ns)
         """The newest time of a line, never ahead of its receipt."""
-        rows = list(zip(lines.ts, lines.level, lines.host, ids, strict=True))
+        self.slots = Counter(map(floordiv, self.times(), repeat(slot_seconds * 10**9)))
+        """Lines by slot."""
+        self.errors = self.warnings = Noted(())
         worst = max(lines.level)
-        self.errors = Noted(row for row in rows if row[1] >= _ERROR) if worst >= _ERROR else Noted(())
         failing = {template_id for template_id in self.counts if fails(template_id)}
-        wanted = [(_WARN <= row[1] < _ERROR) or (row[1] < _WARN and row[3] in failing) for row in rows]
-        self.warnings = Noted(compress(rows, wanted) if worst >= _WARN or failing else ())
+        if worst < _WARN and not failing:
+            return
+        rows = list(zip(lines.ts, lines.level, lines.host, ids, strict=True))
+        if worst >= _ERROR:
+            self.errors = Noted(row for row in rows if row[1] >= _ERROR)
+        self.warnings = Noted(
+            row for row in rows if row[1] < _ERROR and (row[1] >= _WARN or row[3] in failing)
+        )
 
     def times(self) -> Iterable[int]:
         """Return the lines' times, none ahead of the receipt."""

@@ -33,6 +33,7 @@ class Watches:
     """Watches one service."""
 
     def __init__(self, settings: DetectorSettings, service: str = "") -> None:
+        self._slot_seconds = settings.slot_seconds
         self._errors = GradeWatch(
             settings, SignalKind.NEW_ERROR_TEMPLATE, SignalKind.ERROR_BURST, Level.ERROR
         )
@@ -61,21 +62,20 @@ class Watches:
                 self._fails.put(template_id, known)
             return known
 
-        return Seen(lines, ids, fails, received_ns)
+        return Seen(lines, ids, fails, received_ns, self._slot_seconds)
 
     def take(self, seen: Seen) -> list[Finding]:
         """Return what a block says."""
-        samples = list(seen.samples(self._due))
         self._silence.heard(seen.received_ns)
         lines = seen.lines
         self._forecast.take(lines.text, seen.ids, lines.ts, lines.host, lines.level, seen.received_ns)
         return [
             *self._errors.take(seen, seen.errors),
             *self._warnings.take(seen, seen.warnings),
-            *self._drops.take(seen.times()),
+            *self._drops.take(seen.slots),
             *self._templates.take(seen.counts, seen.lasts(), seen.known_ns),
-            *self._gauges.take(samples),
-            *self._personal.take(samples),
+            *self._gauges.take(seen.samples(self._due)),
+            *self._personal.take(seen.ids, seen.lines.text, seen.known_ns),
             *self._clocks.take(seen.hosts().items(), seen.received_ns),
         ]
 

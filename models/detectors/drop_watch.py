@@ -7,8 +7,7 @@ slots before them; a slot is learnt once no window over it was flagged. A drop i
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Final
 
 from models.detectors.base import Finding
@@ -36,9 +35,9 @@ class DropWatch:
         self._last = 0
         self._reported = 0
 
-    def take(self, times: Iterable[int]) -> list[Finding]:
-        """Count lines by their times, ns; return a drop if one is to be reported."""
-        for number, count in Counter(at // self._slot_ns for at in times).items():
+    def take(self, slots: Mapping[int, int]) -> list[Finding]:
+        """Take in lines by slot (time // length of a slot); return a drop if one is to be reported."""
+        for number, count in slots.items():
             if self._learnt is None or number > self._learnt:
                 self._slots[number] = self._slots.get(number, 0) + count
         if not self._slots:

@@ -36,34 +36,12 @@ _ID: Final = re.compile(
 )
 _YEARS_BACK: Final = 2
 _DIGITS: Final = 6
+# fmt: off
 _HINTS: Final = (
-    *(
-        "born",
-        "birth",
-        "dob",
-        "ssn",
-        "social",
-        "mrn",
-        "medical",
-        "name=",
-        "name:",
-        'name"',
-        "patient=",
-        "patient:",
-    ),
-    *(
-        "insurance",
-        "phone",
-        "mobile",
-        "street",
-        "home address",
-        "home_address",
-        "diagnos",
-        "icd",
-        "/19",
-        ".19",
-    ),
+    "born", "birth", "dob", "ssn", "social", "mrn", "medical", "name=", "name:", 'name"', "patient=", "patient:", "phone=", "phone:",
+    "mobile", "street", "diagnos", "icd",
 )
+# fmt: on
 _DATES: Final = tuple(
     map(re.compile, ("19[2-9][0-9][-/.][0-9]", "200[0-9]-[0-9]", "201[0-9]-[0-9]", "-19[2-9][0-9](?![0-9])"))
 )
@@ -76,20 +54,24 @@ def hinted(texts: Sequence[str]) -> list[int]:
     >>> hinted(["ready in 5 ms", "q=1971-05-30", "port 1980", "DOB: 1980"])
     [1, 3]
     """
-    if not _hints("\n".join(texts)):
+    whole = "\n".join(texts)
+    lower = whole.lower()
+    words = [hint for hint in _HINTS if hint in lower]
+    dates = any(date.search(whole) for date in _DATES)
+    if not words and not dates:
         return []
     found = list[int]()
     for at in range(len(texts) - 1, -1, -1):
-        if _hints(texts[at]):
+        text = texts[at]
+        if (dates and _BIRTH.search(text)) or _has(text.lower(), words):
             found.append(at)
             if len(found) >= _SOME:
                 break
     return found[::-1]
 
 
-def _hints(text: str) -> bool:
-    lower = text.lower()
-    return any(hint in lower for hint in _HINTS) or any(date.search(text) for date in _DATES)
+def _has(text: str, words: Sequence[str]) -> bool:
+    return any(word in text for word in words)
 
 
 def personal(text: str, year: int) -> frozenset[str]:

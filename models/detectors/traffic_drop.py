@@ -27,7 +27,7 @@ class TrafficDrop(Detector):
     >>> for n in [50, 47, 55, 49] * 20:
     ...     detector.learn_one({"lines": n, "slots": 1})
     >>> [round(detector.score_one({"lines": n, "slots": 6}), 2) for n in (280, 200, 100, 10)]
-    [0.0, 0.49, 0.89, 0.95]
+    [0.05, 0.49, 0.87, 0.95]
     """
 
     threshold: ClassVar[float] = 0.5

@@ -85,22 +85,16 @@ def test_any_text_has_figures_or_none(text: str) -> None:
 # -- drops ----------------------------------------------------------------------------------------------------------
 
 
-def lines_at(per_slot: int, slots: int, start: int = DAY) -> list[list[int]]:
+def lines_at(per_slot: int, slots: int, start: int = DAY) -> list[dict[int, int]]:
     rng = random.Random(per_slot * 1000 + slots)
-    step = 10 * SECOND
-    return [
-        [
-            start + slot * step + rng.randrange(step)
-            for _ in range(max(1, round(rng.gauss(per_slot, per_slot**0.5))))
-        ]
-        for slot in range(slots)
-    ]
+    first = start // (10 * SECOND)
+    return [{first + slot: max(1, round(rng.gauss(per_slot, per_slot**0.5)))} for slot in range(slots)]
 
 
 def test_a_service_that_says_far_less_than_usual_is_found() -> None:
     watch = DropWatch(SETTINGS)
-    assert [found for times in lines_at(40, 150) for found in watch.take(times)] == []
-    drop = [found for times in lines_at(4, 20, DAY + 1500 * SECOND) for found in watch.take(times)]
+    assert [found for slots in lines_at(40, 150) for found in watch.take(slots)] == []
+    drop = [found for slots in lines_at(4, 20, DAY + 1500 * SECOND) for found in watch.take(slots)]
     assert drop
     assert drop[0].at_ns <= DAY + 1600 * SECOND
     assert float(drop[0].evidence["usual"]) > 3 * float(drop[0].evidence["lines"])
@@ -109,8 +103,8 @@ def test_a_service_that_says_far_less_than_usual_is_found() -> None:
 def test_a_slow_night_is_no_drop() -> None:
     watch = DropWatch(SETTINGS)
     for hour, per_slot in enumerate((60, 55, 50, 44, 38, 33, 28)):
-        for times in lines_at(per_slot, 360, DAY + hour * 3600 * SECOND):
-            assert watch.take(times) == []
+        for slots in lines_at(per_slot, 360, DAY + hour * 3600 * SECOND):
+            assert watch.take(slots) == []
 
 
 # -- sentences that are missing -------------------------------------------------------------------------------------
