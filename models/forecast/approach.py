@@ -1,12 +1,12 @@
 """One figure on its way to its limit: when to warn, once, and when to take it back.
 
-A warning takes five things, all of them for `confirm_minutes` in a row: the forecast reaches the limit within the
-horizon even at the slow edge of its band; the figure is beyond what is usual for it (`models.forecast.ceiling`); it
-rose from each of the last three spans of five minutes to the next, by a quarter at least of what the forecast says (the
-medians: a step rises once); it is below its limit; and no warning stands.
+A figure is seen on two scales (`models.forecast.scale`), minutes and ten minutes, and a warning may come from either. It takes
+five things, for as long as the scale asks: the forecast reaches the limit within the horizon even at the slow edge of
+its band; the figure is beyond what is usual for it (`models.forecast.ceiling`); it rises steadily; it is below its
+limit; and no warning stands.
 
 A warning ends in one of three ways. It comes true: the figure is at its limit. It is withdrawn: the forecast has not
-reached the limit within twice the horizon for ten minutes, or the latest time has passed by half an hour and nothing
+reached the limit within twice the horizon for a while, or the latest time has passed by half an hour and nothing
 happened. After a withdrawal the height that was reached is usual, so the same climb does not warn again. After it came true that height
 is forgotten as trouble, so the next filling is warned of; but a figure that is full for the third time within eight
 days is one for which that is usual, and its heights are kept from then on.
@@ -19,23 +19,21 @@ from __future__ import annotations
 
 from collections import deque
 from enum import StrEnum
-from statistics import median
 from typing import Final, NamedTuple
 
 from models.forecast.ceiling import Ceiling
 from models.forecast.limit_forecast import LimitForecast, Outlook
+from models.forecast.scale import Kind, Scale
 from models.forecast.settings import ForecastSettings
 
 _GAP: Final = 30
-_SPAN: Final = 5
-_LEAST_RISE: Final = 0.25
-_CALM: Final = 10
 _GRACE: Final = 30
 _BACK: Final = 0.9
-"""Part of the limit below which a figure that was full is on a new way."""
+"""Part of the limit below which a figure that was full is on a new way, after ten minutes there."""
 _CLIMB: Final = 120
 """Minutes before a warning that belong to the climb it was about."""
 _MEMORY: Final = 8 * 24 * 60
+_TEN: Final = 10
 
 
 class State(StrEnum):
@@ -61,15 +59,22 @@ class Approach:
     threshold = LimitForecast.threshold
 
     def __init__(self, settings: ForecastSettings) -> None:
-        self._forecast = LimitForecast(
-            settings.horizon_minutes, settings.band_width, settings.warm_up_minutes
+        slow = settings.slow_horizon_minutes // _TEN
+        warm = settings.slow_warm_up_minutes // _TEN
+        self._scales = (
+            Scale(
+                Kind(
+                    1, settings.horizon_minutes, settings.warm_up_minutes, 5, settings.confirm_minutes, 10, 10
+                ),
+                settings.band_width,
+            ),
+            Scale(Kind(_TEN, slow, warm, 2, 1, _CLIMB, 3 * _TEN), settings.band_width),
         )
-        self._confirm = settings.confirm_minutes
         self._ceiling = Ceiling()
-        self._last: deque[float] = deque(maxlen=3 * _SPAN)
         self._minute: int | None = None
-        self._sure = 0  # minutes in a row that foresee it
-        self._calm = 0  # minutes in a row in which a warning has no longer a reason
+        self._value = 0.0
+        self._warner = self._scales[0]  # the scale that the standing warning came from
+        self._calm = 0  # minutes in a row in which it has no longer a reason, or the figure is no longer full
         self._warned = self._until = 0  # minute of the warning, and the one in which it ends by itself
         self._fulls: deque[int] = deque(maxlen=2)  # minutes in which it was full the last two times
         self.state = State.WATCHED
@@ -78,54 +83,61 @@ class Approach:
     @property
     def seen(self) -> int:
         """Minutes that the forecast is made from."""
-        return self._forecast.seen
+        return self._scales[0].forecast.seen
 
     def learn(self, minute: int, value: float) -> Foreseen | None:
         """Learn the value of a minute after the last one; return a warning if one is to be given."""
         if self._minute is not None:
-            if minute - self._minute > _GAP:
-                self._forecast = self._forecast.clone()
-                self._last.clear()
-                self._sure = 0
-            elif self._last:
-                before, gap = self._last[-1], minute - self._minute
+            before, gap = self._value, minute - self._minute
+            if gap > _GAP:
+                for scale in self._scales:
+                    scale.begin_anew()
+            else:
                 for step in range(1, gap):
-                    self._note(before + (value - before) * step / gap)
-        self._note(value)
-        self._minute = minute
+                    self._note(self._minute + step, before + (value - before) * step / gap)
+        self._minute, self._value = minute, value
+        ended = self._note(minute, value)
         if self.state is not State.FULL:
             self._ceiling.add(minute, value)
-        return self._judge(minute, value)
+        return self._judge(minute, value, ended)
 
-    def _note(self, value: float) -> None:
-        self._forecast.learn_one({"value": value})
-        self._last.append(value)
+    def _note(self, minute: int, value: float) -> list[Scale]:
+        return [scale for scale in self._scales if scale.learn(minute, value)]
 
-    def _judge(self, minute: int, value: float) -> Foreseen | None:
+    def _judge(self, minute: int, value: float, ended: list[Scale]) -> Foreseen | None:
         if self.state is State.FULL:
-            if value < _BACK:
+            self._calm = self._calm + 1 if value < _BACK else 0
+            if self._calm >= _TEN:
                 self.state = State.WATCHED
             return None
         if value >= 1:
             self._is_full(minute)
             return None
-        outlook = self._forecast.outlook(1.0)
         if self.state is State.WARNED:
-            self._calm = 0 if outlook is not None else self._calm + 1
-            if self._calm >= _CALM or minute > self._until:
+            self._calm = 0 if self._warner.outlook() is not None else self._calm + 1
+            if self._calm >= self._warner.kind.calm or minute > self._until:
                 self.state = State.WATCHED
                 self.withdrawn += 1
             return None
-        score = self._forecast.score_one({"value": value, "limit": 1.0})
-        foreseen = outlook is not None and score >= self.threshold and self._steady(outlook.slope)
-        if not foreseen or not self._ceiling.beyond(minute, self._recent(3), 1.0):
-            self._sure = 0
+        for scale in ended:
+            outlook = self._foresees(scale, minute)
+            scale.sure = 0 if outlook is None else scale.sure + 1
+            if outlook is not None and outlook.latest is not None and scale.sure >= scale.kind.confirm:
+                return self._warn(scale, minute, value, outlook)
+        return None
+
+    def _foresees(self, scale: Scale, minute: int) -> Outlook | None:
+        outlook = scale.outlook()
+        if outlook is None or scale.score() < self.threshold or not scale.steady(outlook.slope):
             return None
-        self._sure += 1
-        if outlook is None or outlook.latest is None or self._sure < self._confirm:
-            return None
-        self.state, self._sure, self._calm = State.WARNED, 0, 0
-        self._warned, self._until = minute, minute + outlook.latest + _GRACE
+        return outlook if self._ceiling.beyond(minute, scale.recent(), 1.0, scale.kind.skip) else None
+
+    def _warn(self, scale: Scale, minute: int, value: float, outlook: Outlook) -> Foreseen:
+        score = scale.score()
+        for each in self._scales:
+            each.sure = 0
+        self.state, self._warner, self._calm = State.WARNED, scale, 0
+        self._warned, self._until = minute, minute + (outlook.latest or 0) + _GRACE
         return Foreseen(minute, value, score, outlook)
 
     def _is_full(self, minute: int) -> None:
@@ -134,16 +146,6 @@ class Approach:
         self._fulls.append(minute)
         if not often:
             self._ceiling.forget(since)
-        self.state, self._sure = State.FULL, 0
-
-    def _steady(self, slope: float) -> bool:
-        if len(self._last) < 3 * _SPAN:
-            return False
-        values = list(self._last)
-        first, second, third = (median(values[at : at + _SPAN]) for at in (0, _SPAN, 2 * _SPAN))
-        least = _LEAST_RISE * _SPAN * slope
-        return second - first >= least and third - second >= least
-
-    def _recent(self, minutes: int) -> float:
-        values = list(self._last)[-minutes:]
-        return sum(values) / len(values)
+        self.state, self._calm = State.FULL, 0
+        for scale in self._scales:
+            scale.sure = 0

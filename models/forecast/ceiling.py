@@ -1,7 +1,7 @@
 """How high a figure usually goes: the reason why a sawtooth, a daily wave or a nightly batch is no filling.
 
 The highest value of each ten minutes is kept for three hours and of each hour for eight days, so last week's batch is
-remembered. Values of the last ten to twenty minutes do not count: a climb is not usual because it has begun.
+remembered. The last values do not count: a climb is not usual because it has begun.
 
 A figure leaves the usual where it stands above the highest of those by a margin: what the third highest
 is below it (peaks that differ much may differ more next time), at least a twentieth and at most a fifth of the room
@@ -45,9 +45,10 @@ class Ceiling:
         """Return the highest value that counts at `minute`; None if none does."""
         return max(self._counted(minute), default=None)
 
-    def beyond(self, minute: int, value: float, limit: float) -> bool:
-        """Say whether `value` is beyond what is usual, on the way to `limit`."""
-        counted = sorted(self._counted(minute), reverse=True)
+    def beyond(self, minute: int, value: float, limit: float, skip: int = _SHORT) -> bool:
+        """Say whether `value` is beyond what is usual, on the way to `limit`; the last `skip` minutes and what is left of
+        their ten do not count."""
+        counted = sorted(self._counted(minute, skip), reverse=True)
         if not counted:
             return True
         room = max(0.0, limit - counted[0])
@@ -60,8 +61,8 @@ class Ceiling:
             for number in [each for each in kept if (each + 1) * length > since]:
                 del kept[number]
 
-    def _counted(self, minute: int) -> list[float]:
-        short, long = minute // _SHORT - 1, minute // _LONG - 2
+    def _counted(self, minute: int, skip: int = _SHORT) -> list[float]:
+        short, long = (minute - skip) // _SHORT, (minute - skip) // _LONG - 1
         return [
             *(value for number, value in self._short.items() if number < short),
             *(value for number, value in self._long.items() if number < long),

@@ -68,7 +68,7 @@ class LimitForecast(Detector):
     five minutes ahead were least off lately speaks. A forecast h minutes ahead has the deviation
     s * sqrt(1 + sum over j < h of (a + a b j)^2), with s from its own errors one minute ahead and a, b its smoothing
     (Hyndman and others, Forecasting with Exponential Smoothing, table 6.1). The band is `band` deviations to either
-    side: 1.28 holds eight in ten. With `late` the minutes until its slower edge reaches the limit, the score is
+    side: 1 holds two in three, 1.28 eight in ten. With `late` the minutes until its slower edge reaches the limit, the score is
     horizon / (horizon + late), so 0.5 where the limit is reached within the horizon even if the forecast is that wrong.
 
     Good at leaks and fillings, steady or accelerating. A step, a restart or noise makes errors and thereby a wide
@@ -84,12 +84,12 @@ class LimitForecast(Detector):
     ...     forecast.learn_one({"value": 30 + minute})
     >>> outlook = forecast.outlook(100)
     >>> round(outlook.minutes), outlook.earliest, outlook.latest, round(outlook.slope, 1)
-    (11, 10, 13, 1.0)
+    (11, 11, 13, 1.0)
     >>> round(forecast.score_one({"value": 89, "limit": 100}), 2), forecast.outlook(400) is None
     (0.82, True)
     """
 
-    def __init__(self, horizon: int = 60, band: float = 1.28, warm_up: int = 30) -> None:
+    def __init__(self, horizon: int = 60, band: float = 1.0, warm_up: int = 30) -> None:
         self.horizon = horizon
         self.band = band
         self.warm_up = warm_up

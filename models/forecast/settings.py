@@ -31,14 +31,23 @@ class ForecastSettings(BaseModel):
     warm_up_minutes: int = Field(
         default=30, ge=15, le=1440, description="minutes of a figure before anything is said of it"
     )
+    slow_horizon_minutes: int = Field(
+        default=150,
+        ge=60,
+        le=1440,
+        description="the same for what fills up slowly, seen in steps of ten minutes",
+    )
+    slow_warm_up_minutes: int = Field(
+        default=240, ge=120, le=2880, description="minutes of a figure before anything is said of that"
+    )
     confirm_minutes: int = Field(
         default=3, ge=1, le=30, description="minutes in a row that have to foresee the same"
     )
     band_width: float = Field(
-        default=1.28,
+        default=1.0,
         gt=0,
         le=5,
-        description="half the width of the error band in deviations of its own errors: 1.28 holds eight in ten",
+        description="half the width of the error band in deviations of its own errors: 1 holds two in three",
     )
     max_figures: int = Field(
         default=64, ge=1, le=1000, description="figures per service that are followed at once"

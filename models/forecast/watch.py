@@ -20,7 +20,7 @@ and is for the seal.
 ...     watch.take([f"disk /var is {filled}% full"], ["t1"], [minute * 60 * 10**9], ["db-1"], [9])
 ...     for warning in watch.advance(minute * 60 * 10**9):
 ...         print(minute, warning.name, warning.host, warning.value, round(warning.minutes), warning.limit)
-69 disk db-1 68.0 38 100.0
+68 disk db-1 67.0 40 100.0
 """
 
 from __future__ import annotations
