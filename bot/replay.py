@@ -36,6 +36,7 @@ MOST_TICKS = 720  # an hour without a line: what is silent by then is known to b
 LIVELY = timedelta(minutes=30)  # after a signal the incident is looked at as often as in the running system
 SOON, LATER = timedelta(seconds=10), timedelta(minutes=5)  # of log time, between two transactions
 MOST_HELD = 512
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,119}")  # nothing in it that a terminal would obey
 
 
 class ReplayedChange(BaseModel):
@@ -201,7 +202,8 @@ def replay(
             summary.services, summary.undecoded = seen.services, seen.quarantined
             if held:
                 center.apply(tuple(held))
-            summary.incidents = [row(incident, given) for incident in reversed(center.incidents("all", None))]
+            names = {str(gate.name(name)): name for name in seen.names if _PLAIN.fullmatch(name)}
+            summary.incidents = [row(each, given, names) for each in reversed(center.incidents("all", None))]
             summary.templates = database.read(
                 lambda reader: int(reader.execute("SELECT count(*) FROM error_pattern")[0][0])
             )
@@ -218,17 +220,25 @@ def shown_names(files: Sequence[LogFile]) -> list[str]:
     return [name for name in names if not any(base.doubts(word) for word in re.split(r"[^A-Za-z]+", name))]
 
 
-def row(incident: Incident, given: Mapping[str, str]) -> dict[str, Any]:
-    """Return one incident as the scoring of a log day reads it; `given` has the changes' ids as the file gave them."""
+def row(incident: Incident, given: Mapping[str, str], names: Mapping[str, str]) -> dict[str, Any]:
+    """Return one incident as the scoring of a log day reads it.
+
+    `given` has the changes' ids as the file gave them, `names` those of services that the gate shows as tokens: whoever gave
+    the files may read what stands in them.
+    """
+    title = str(incident.title)
+    for token, name in names.items():
+        title = title.replace(token, name) if token != name else title
+    root = str(incident.root_service or incident.service)
     return {
         "opened_at": incident.detected_at.isoformat(),
-        "service": incident.service,
+        "service": names.get(str(incident.service), str(incident.service)),
         "severity": f"SEV{incident.severity.value}",
-        "root_service": incident.root_service or incident.service,
+        "root_service": names.get(root, root),
         "category": incident.category,
         "suspect_change": given.get(incident.suspect_change or "", incident.suspect_change),
         "incident": incident.id,
-        "title": incident.title,
+        "title": title,
     }
 
 

@@ -23,13 +23,14 @@ from stream.spool import Block
 
 @dataclass(frozen=True)
 class PlainRun:
-    """What a run saw."""
+    """What a run saw; `names` are the raw names of its services."""
 
     blocks: int
     lines: int
     quarantined: int
     services: int
     templates: int
+    names: tuple[str, ...]
 
 
 class PlainFlow:
@@ -85,6 +86,7 @@ class PlainFlow:
             grouping.quarantined,
             sum(map(len, shards)),
             sum(shard.templates for shard in shards),
+            tuple(sorted(name for shard in shards for name in shard.names)),
         )
 
     def _make(self, number: int, state: bytes | None) -> Shard:

@@ -53,6 +53,11 @@ class Shard:
         """Number of templates of all its services."""
         return sum(service.templates for service in self._services.values())
 
+    @property
+    def names(self) -> list[str]:
+        """Raw names of its services."""
+        return list(self._services)
+
     def take(self, item: ShardBlock) -> BlockFacts | None:
         """Take one block; return what is to be reported, None if that is nothing."""
         facts = ServiceFacts()

@@ -52,6 +52,7 @@ class Intake:
     def take(self, tx: Transaction, facts: Sequence[BlockFacts]) -> Taken:
         """Judge the facts that were just added; `facts` are the fresh ones only."""
         taken = Taken()
+        self._upkeep.learn(tx, facts)
         counted = _counted(facts)
         fresh = self._unseen(tx, facts, counted)
         moments = [record.at for record in fresh] or [

@@ -26,9 +26,11 @@ from command_center.incidents.evidence import (
 )
 from command_center.incidents.graph import ServiceGraph
 from command_center.incidents.journal import STREAM, enter, load, save
+from command_center.incidents.learnt_calls import LearntCalls
 from command_center.incidents.lifecycle import amended, moved, touched
 from command_center.settings import CenterSettings
 from models.sanitizer import SafeText, phrase
+from storage.facts import BlockFacts
 from storage.records import ChangeMarker, ChangeMarkerKind, Incident, IncidentStatus
 from storage.transaction import Reader, Transaction
 
@@ -42,9 +44,33 @@ class Upkeep:
 
     def __init__(self, settings: CenterSettings, name: Callable[[str], SafeText]) -> None:
         self._settings, self._name = settings, name
-        self.graph = ServiceGraph(
+        self._configured = ServiceGraph(
             (caller, callee) for caller, callees in settings.calls.items() for callee in callees
         )
+        self._learnt: LearntCalls | None = None
+
+    @property
+    def graph(self) -> ServiceGraph:
+        """Who calls whom: as configured, or as learnt where nothing is."""
+        if self._configured or self._learnt is None:
+            return self._configured
+        return self._learnt.graph()
+
+    def learn(self, reader: Reader, facts: Sequence[BlockFacts]) -> None:
+        """Learn from new sentences who calls whom; from all that are stored, the first time."""
+        if self._configured:
+            return
+        if self._learnt is None:
+            self._learnt = LearntCalls()
+            for row in reader.execute(
+                "SELECT service, template_id, template FROM error_pattern ORDER BY first_seen"
+            ):
+                self._learnt.note(*row)
+        for report in facts:
+            for pattern in report.patterns:
+                self._learnt.note(str(pattern.service), pattern.template_id, str(pattern.template))
+            for traffic in report.traffic:
+                self._learnt.name(str(traffic.service))
 
     def _picture(self, reader: Reader, found: Sequence[Trace], until: datetime) -> Picture:
         services = {trace.service for trace in found}
@@ -165,6 +191,9 @@ class Upkeep:
         if change is not None and change.id != incident.suspect_change:
             painted = amended(painted, suspect_change=change.id)
             self._blame(tx, painted, painted.updated_at, change)
+        elif change is None and incident.suspect_change is not None and seen.root != incident.root_service:
+            painted = amended(painted, suspect_change=None)
+            self._clear(tx, painted, incident.suspect_change)
         if seen.severity < painted.severity and not people_chose_severity(tx, painted):
             painted = self._raise(tx, painted, seen)
         return painted
@@ -263,6 +292,20 @@ class Upkeep:
                 wording.span(before),
             ),
             change=change.id,
+        )
+
+    def _clear(self, tx: Transaction, incident: Incident, change: str) -> None:
+        enter(
+            tx,
+            incident.id,
+            incident.updated_at,
+            "change",
+            STREAM,
+            phrase(
+                "The change is no longer suspected: the cause seems to lie in {}",
+                incident.root_service or incident.service,
+            ),
+            change=change,
         )
 
     def changed(self, tx: Transaction, marker: ChangeMarker) -> list[str]:
