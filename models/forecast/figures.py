@@ -46,6 +46,8 @@ _NAMED: Final = re.compile(
 )
 _ENDS: Final = re.compile(r"[;|()\[\]{}]|[,.](?= )")
 _CAPS: Final = ("max", "limit", "capacity", "quota")
+_MARKS: Final = ("%", "/", "of ", "percent", *_CAPS)
+"""Every figure has one of these: most lines have none, and are done with."""
 _TOKENS: Final = re.compile(r"[^\s=:,;()\[\]{}\"'<>|]+")
 _WORDS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
@@ -103,6 +105,8 @@ class Figure(NamedTuple):
 def figures_in(text: str) -> list[Figure]:
     """Return the figures of one line, in its order; empty where nothing is said to fill up."""
     text = text[:LONGEST]
+    if not any(map(text.__contains__, _MARKS)):
+        return []
     found: list[Figure] = []
     matches = _matches(text)[:_MOST]
     edges = [0, *(match.end() for match in matches)], [*(match.start() for match in matches[1:]), len(text)]

@@ -169,14 +169,16 @@ class ForecastWatch:
             )
         if self._given:
             self._lines.update(map(floordiv, map(min, times, repeat(now)), repeat(MINUTE_NS)))
-        if set(ids) <= self._plain:
+        wanted = set(ids) - self._plain
+        if not wanted:
             return
-        plain, carriers = self._plain, self._carriers
-        for text, template_id, at, host in zip(texts, ids, times, hosts, strict=True):
-            if template_id in plain or (template_id not in carriers and not self._look(template_id, text)):
+        for place in compress(range(len(ids)), map(wanted.__contains__, ids)):
+            text, template_id = texts[place], ids[place]
+            if template_id in self._plain:  # since this block began
                 continue
-            for figure in self._figures(text):
-                self.add(figure, min(at, now), host=host, template_id=template_id)
+            if template_id in self._carriers or self._look(template_id, text):
+                for figure in self._figures(text):
+                    self.add(figure, min(times[place], now), host=hosts[place], template_id=template_id)
 
     def add(self, figure: Figure, at_ns: int, *, host: str | None, template_id: str | None = None) -> None:
         """Take one value of a figure that is full at its limit."""

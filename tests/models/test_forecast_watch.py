@@ -32,7 +32,7 @@ def flat(minutes: int, at: float = 0.3, noise: float = 0.005, seed: int = 1) -> 
 
 def leak(begin: float, per_minute: float, noise: float = 0.005, seed: int = 2) -> list[float]:
     rng = random.Random(seed)
-    values = []
+    values: list[float] = []
     while (value := begin + per_minute * len(values)) < 1.02:
         values.append(min(1.0, value + rng.gauss(0, noise)))
     return values
