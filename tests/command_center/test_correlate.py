@@ -252,3 +252,81 @@ def test_every_signal_is_decided_once_whatever_the_order(signals: list[Signal], 
     for each in decisions:
         belongs = each.verdict not in (Verdict.HELD, Verdict.IGNORED)
         assert (each.incident is not None) == belongs
+
+
+# -- signals that are weak by themselves -----------------------------------------------------------------------------
+
+WARNING = SignalKind.WARNING_BURST
+FIGURE = SignalKind.FIGURE_SHIFT
+
+
+def weak(kind: SignalKind, seconds: float, service: str = "billing", template: str = "retrying") -> Signal:
+    return signal(service, seconds, kind=kind, template=template, level=Level.WARN)
+
+
+def test_warnings_open_nothing_until_they_have_gone_on_for_a_while() -> None:
+    first = weak(WARNING, 0)
+    assert [each.verdict for each in decide(first)] == [Verdict.HELD]
+    soon = decide(weak(WARNING, 59), held=(found(first),))
+    assert Verdict.OPENED not in [each.verdict for each in soon]
+    later = decide(weak(WARNING, 61), held=(found(first),))
+    assert (Verdict.OPENED, "goes_on") in [(each.verdict, each.reason) for each in later]
+
+
+def test_what_was_changed_just_before_may_complain_for_longer() -> None:
+    def changed(service: str, _moment: object) -> bool:
+        return service == "billing"
+
+    first = found(weak(WARNING, 0))
+    for seconds, opens in ((120, False), (181, True)):
+        second = [found(weak(WARNING, seconds))]
+        decisions = correlate((), (first,), second, GRAPH, SETTINGS, changed)
+        assert any(each.verdict is Verdict.OPENED for each in decisions) is opens
+
+
+def test_a_warning_and_a_raised_figure_are_evidence_together_and_two_warnings_are_not() -> None:
+    together = decide(weak(WARNING, 0), weak(FIGURE, 20, template="answered"))
+    assert {each.incident for each in together} == {"new-1"}
+    alike = decide(weak(WARNING, 0), weak(SignalKind.NEW_WARNING_TEMPLATE, 20, template="backing off"))
+    assert {each.incident for each in alike} == {None}
+
+
+def test_two_weak_signals_further_apart_than_new_trouble_joins_are_still_one() -> None:
+    decisions = decide(weak(WARNING, 0), weak(FIGURE, 500, template="answered"))
+    assert [each.incident for each in decisions] == ["new-1", "new-1"]
+
+
+def test_a_service_that_is_called_less_belongs_to_what_troubles_its_caller() -> None:
+    decisions = decide(
+        signal("api-gateway", 200, kind=SignalKind.TRAFFIC_DROP, template="x"),
+        signal("auth", 210, kind=SignalKind.TRAFFIC_DROP, template="x"),
+        known=(known(signal("billing", 0), signal("api-gateway", 10)),),
+    )
+    assert {each.incident for each in decisions} == {"INC-1"}
+
+
+def test_who_merely_says_less_is_not_the_cause() -> None:
+    made = known(signal("api-gateway", 0), signal("auth", 5, kind=SignalKind.TRAFFIC_DROP))
+    assert made.root(GRAPH) == "api-gateway"
+    alone = known(signal("auth", 5, kind=SignalKind.TRAFFIC_DROP))
+    assert alone.root(GRAPH) == "auth"
+
+
+def test_personal_data_are_an_incident_of_their_own_beside_any_other() -> None:
+    leak = signal("billing", 30, kind=SignalKind.PERSONAL_DATA, template="search")
+    beside = known(signal("billing", 0), signal("billing", 20))
+    decisions = decide(leak, known=(beside,))
+    assert [(each.verdict, each.incident) for each in decisions] == [(Verdict.OPENED, "new-1")]
+    after = decide(signal("billing", 40, template="pool exhausted"), known=(known(leak),))
+    assert [(each.verdict, each.incident) for each in after] == [(Verdict.OPENED, "new-1")]
+
+
+def test_new_trouble_of_a_service_minutes_after_the_last_is_another_incident() -> None:
+    old = known(signal("billing", 0), signal("billing", 60))
+    assert [each.incident for each in decide(signal("billing", 350, template="other"), known=(old,))] == [
+        "INC-1"
+    ]
+    assert [each.incident for each in decide(signal("billing", 370, template="other"), known=(old,))] == [
+        "new-1"
+    ]
+    assert [each.incident for each in decide(signal("billing", 600), known=(old,))] == ["INC-1"]
