@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedIOBase
-from itertools import accumulate
+from itertools import accumulate, islice
+from operator import le
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -28,6 +29,7 @@ from stream.decode.text_lines import read_lines
 SLICE_NS: Final = 2 * 10**9
 SLICE_LINES: Final = 2000
 _SLIP_NS: Final = 300 * 10**9
+_NEIGHBOURS: Final = 12
 _HEAD: Final = 1 << 16
 _READ: Final = 1 << 18
 _LIMITS: Final = DecodeLimits()
@@ -305,6 +307,19 @@ def _batches(file: LogFile, seen: Callable[[int], None], handles: Handles) -> It
         file.trouble = f"broken after line {file.lines:,}; read up to there"
 
 
+def _usual_of_neighbours(times: list[int]) -> list[int]:
+    """Return for each time the median of those around it; times in order stay as they are.
+
+    >>> _usual_of_neighbours([1, 2, 3, 4]), _usual_of_neighbours([10, 11, 900, 12, 13, 14])
+    ([1, 2, 3, 4], [10, 11, 12, 13, 13, 14])
+    """
+    if all(map(le, times, islice(times, 1, None))):
+        return times
+    last = len(times) - 1
+    wide = [min(at, last - at, _NEIGHBOURS) for at in range(len(times))]
+    return [sorted(times[at - w : at + w + 1])[w] for at, w in enumerate(wide)]
+
+
 def _cut(file: LogFile, lines: list[bytes], newest: int, *, last: bool) -> tuple[list[Slice], int]:
     """Cut lines where their time has moved on by more than a slice, never within a record.
 
@@ -316,7 +331,9 @@ def _cut(file: LogFile, lines: list[bytes], newest: int, *, last: bool) -> tuple
     own = [RECEIVE_TIME not in record.flags for record in records]
     file.timed = file.timed or any(own)
     times = [record.ts_sec * 10**9 + record.ts_nsec for record in records]
-    # A time far ahead of one that follows is a slip of its line, not the time of the file.
+    # A time far ahead of one that follows is a slip of its line, not the time of the file; nor is the time of a host whose clock
+    # is wrong that of the lines of others around it.
+    times = _usual_of_neighbours(times)
     later = list(accumulate(reversed(times), min))[::-1]
     times = [min(at, bound + _SLIP_NS) for at, bound in zip(times, later, strict=True)]
     ends = list(accumulate(counts))
