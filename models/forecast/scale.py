@@ -7,12 +7,15 @@ highest values of ten minutes they show, and those are what reaches the limit fi
 from __future__ import annotations
 
 from collections import deque
+from itertools import pairwise
 from statistics import median
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from models.forecast.limit_forecast import LimitForecast, Outlook
 
-_LEAST_RISE = 0.25
+_LEAST_RISE: Final = 0.25
+_NOISE: Final = 0.8
+"""Part of the usual difference between two steps that a median of a span may be off by."""
 
 
 class Kind(NamedTuple):
@@ -87,14 +90,16 @@ class Scale:
     def steady(self, slope: float) -> bool:
         """Say whether it rose from each of the last three spans to the next, by a quarter of `slope` (per minute) at least.
 
-        Medians are compared: a step rises once only.
+        Medians are compared, so a step rises once only; what noise may hide is allowed for.
         """
         span = self.kind.span
         if len(self._last) < 3 * span:
             return False
         values = list(self._last)
         first, second, third = (median(values[at : at + span]) for at in (0, span, 2 * span))
-        least = _LEAST_RISE * span * self.kind.step * slope
+        # A step is one of many differences, and the median does not see it.
+        noise = median(abs(after - before) for before, after in pairwise(values))
+        least = _LEAST_RISE * span * self.kind.step * slope - _NOISE * noise
         return second - first >= least and third - second >= least
 
     def _end(self, value: float) -> None:
