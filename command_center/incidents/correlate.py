@@ -283,15 +283,21 @@ class _Round:
         return lasting(found, before, self._changed(str(service), found.signal.at), self._settings)
 
     def _agree(self, one: Candidate, other: Candidate) -> bool:
-        """Say whether two weak signals are evidence together: two different errors, or two kinds of thing.
+        """Say whether two weak signals are evidence together: two different errors, of one service or of a caller and whom it
+        calls, or two kinds of thing.
 
         Just after a change only errors are: a release words things anew, and is slow until it is warm.
         """
         a, b = one.signal, other.signal
-        near = abs(a.at - b.at) <= timedelta(seconds=self._settings.window)
-        if not near or a.service != b.service or one.fingerprint == other.fingerprint:
+        apart = abs(a.at - b.at)
+        if apart > timedelta(seconds=self._settings.window) or one.fingerprint == other.fingerprint:
             return False
-        if a.level >= Level.ERROR and b.level >= Level.ERROR:
+        errors = a.level >= Level.ERROR and b.level >= Level.ERROR
+        if a.service != b.service:
+            callees = self._graph.callees
+            calls = str(b.service) in callees(str(a.service)) or str(a.service) in callees(str(b.service))
+            return errors and calls and apart <= timedelta(seconds=self._settings.sibling_window)
+        if errors:
             return True
         if self._changed(str(a.service), max(a.at, b.at)):
             return False

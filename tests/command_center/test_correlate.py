@@ -151,8 +151,8 @@ def test_two_different_weak_errors_of_one_service_make_an_incident_together() ->
     ]
 
 
-def test_weak_errors_of_two_services_stay_held() -> None:
-    decisions = decide(signal("billing", 0, kind=NEW, count=1), signal("api-gateway", 1, kind=NEW, count=1))
+def test_weak_errors_of_two_services_that_do_not_call_each_other_stay_held() -> None:
+    decisions = decide(signal("billing", 0, kind=NEW, count=1), signal("auth", 1, kind=NEW, count=1))
     assert [each.verdict for each in decisions] == [Verdict.HELD, Verdict.HELD]
 
 
@@ -330,3 +330,12 @@ def test_new_trouble_of_a_service_minutes_after_the_last_is_another_incident() -
         "new-1"
     ]
     assert [each.incident for each in decide(signal("billing", 600), known=(old,))] == ["INC-1"]
+
+
+def test_a_new_error_of_a_caller_and_of_whom_it_calls_are_evidence_together() -> None:
+    def once(service: str, seconds: float) -> Signal:
+        return signal(service, seconds, kind=NEW, count=1, score=0.9)
+
+    assert {each.incident for each in decide(once("billing", 0), once("api-gateway", 60))} == {"new-1"}
+    assert {each.incident for each in decide(once("billing", 0), once("auth", 60))} == {None}
+    assert {each.incident for each in decide(once("billing", 0), once("api-gateway", 130))} == {None}
