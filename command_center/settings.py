@@ -61,6 +61,12 @@ class CorrelationSettings(_Settings):
         le=3600,
         description="Signals this soon after the resolution are its echo and reopen nothing",
     )
+    storm_incidents: int = Field(
+        default=5,
+        ge=2,
+        description="So many incidents opened at about the same time are a storm: more join the first of them",
+    )
+    storm_window: Seconds = Field(default=120, description="What is about the same time for a storm")
     flap_times: int = Field(
         default=5, ge=2, description="Returns of the same signal that make an incident flapping"
     )

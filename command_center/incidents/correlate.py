@@ -15,7 +15,8 @@ calls; 4. an open incident near in time, where both burst and share a callee (or
 and draws
    nothing else in, so that an old incident nobody closed does not swallow new trouble.
 
-What finds no home opens an incident if it is strong; else it is held, and tried again while the window lasts:
+What finds no home opens an incident if it is strong, unless so many were opened just now that it is a storm: then it joins the
+first of those. Else it is held, and tried again while the window lasts:
 more lines of it, or a second weak signal beside it, make it one. Harmless levels are ignored.
 """
 
@@ -25,56 +26,25 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from types import MappingProxyType
 from typing import NamedTuple
 
 from command_center.incidents.graph import ServiceGraph
 from command_center.incidents.root import root_of
+from command_center.incidents.weight import (
+    FAMILIES,
+    Candidate,
+    Fingerprint,
+    harmless,
+    lasting,
+    only_consequences,
+    strong,
+)
 from command_center.settings import CorrelationSettings
 from models.levels import Level
-from storage.facts import Signal, SignalKind
+from storage.facts import SignalKind
 from storage.records import IncidentStatus
 
-Fingerprint = tuple[str, SignalKind, str | None]
 CAME_BACK = "came_back"  # reason of a decision: the same signal after a long pause
-
-
-FAMILIES: Mapping[SignalKind, str] = MappingProxyType(
-    {
-        SignalKind.NEW_ERROR_TEMPLATE: "errors",
-        SignalKind.ERROR_BURST: "errors",
-        SignalKind.NEW_WARNING_TEMPLATE: "warnings",
-        SignalKind.WARNING_BURST: "warnings",
-        SignalKind.SILENCE: "absence",
-        SignalKind.TRAFFIC_DROP: "absence",
-        SignalKind.TEMPLATE_SILENCE: "absence",
-        SignalKind.FIGURE_SHIFT: "figures",
-        SignalKind.PERSONAL_DATA: "privacy",
-        SignalKind.CLOCK_SKEW: "clock",
-        SignalKind.FORECAST: "forecast",
-    }
-)
-"""Signals of one family rest on the same lines: two of them are one piece of evidence."""
-_SURE = frozenset(
-    (
-        SignalKind.SILENCE,
-        SignalKind.TRAFFIC_DROP,
-        SignalKind.PERSONAL_DATA,
-        SignalKind.CLOCK_SKEW,
-        SignalKind.FORECAST,
-    )
-)
-_MAY_LAST = frozenset(("warnings", "figures"))
-
-
-def only_consequences(signals: Iterable[tuple[str, SignalKind]]) -> frozenset[str]:
-    """Return the services that merely say less than usual, while others say that something is wrong."""
-    kinds: dict[str, set[SignalKind]] = {}
-    for service, kind in signals:
-        kinds.setdefault(service, set()).add(kind)
-    less = {SignalKind.TRAFFIC_DROP, SignalKind.TEMPLATE_SILENCE}
-    quiet = frozenset(service for service, seen in kinds.items() if seen <= less)
-    return quiet if len(quiet) < len(kinds) else frozenset()
 
 
 class Verdict(StrEnum):
@@ -86,21 +56,6 @@ class Verdict(StrEnum):
     ECHO = "echo"  # joined an incident that is over, without reopening it
     HELD = "held"
     IGNORED = "ignored"
-
-
-class Candidate(NamedTuple):
-    """A signal to decide on, with the lines of its template counted so far (0 for silence)."""
-
-    signal: Signal
-    lines: int
-
-    @property
-    def fingerprint(self) -> Fingerprint:
-        return self.signal.service, self.signal.kind, self.signal.template_id
-
-    @property
-    def family(self) -> str:
-        return FAMILIES[self.signal.kind]
 
 
 class Mark(NamedTuple):
@@ -179,36 +134,6 @@ class Decision(NamedTuple):
     verdict: Verdict
     incident: str | None
     reason: str
-
-
-def strong(found: Candidate, settings: CorrelationSettings) -> bool:
-    """Say whether a signal may open an incident by itself: silence, a fatal line, errors in number, and what no chance explains."""
-    signal = found.signal
-    if signal.kind in _SURE or (signal.level >= Level.FATAL and found.family == "errors"):
-        return True
-    return found.family == "errors" and signal.level >= Level.ERROR and found.lines >= settings.min_lines
-
-
-def lasting(
-    found: Candidate, before: Iterable[Candidate], after_change: bool, settings: CorrelationSettings
-) -> bool:
-    """Say whether a weak signal has gone on for so long that it is no passing thing.
-
-    `before` are the signals of its service that were held; a change of the service just before makes one wait longer, for what
-    restarts complains for a while.
-    """
-    if found.family not in _MAY_LAST:
-        return False
-    wait = settings.settle_after_change if after_change else settings.lasting
-    return any(
-        each.fingerprint == found.fingerprint and found.signal.at - each.signal.at >= timedelta(seconds=wait)
-        for each in before
-    )
-
-
-def harmless(signal: Signal) -> bool:
-    """Say whether a signal is below what anybody is woken for: errors of a known level under WARN."""
-    return FAMILIES[signal.kind] == "errors" and Level.UNKNOWN < signal.level < Level.WARN
 
 
 def correlate(
@@ -304,11 +229,35 @@ class _Round:
         return one.family != other.family
 
     def _open(self, found: Candidate, reason: str) -> str:
+        storm = self._storm(found)
+        if storm is not None:
+            self._known[storm.id] = storm.having(found)
+            self._made.append(Decision(found, Verdict.JOINED, storm.id, "storm"))
+            return storm.id
         self._opened += 1
         new = Known(f"new-{self._opened}", IncidentStatus.DETECTED, found.signal.at, frozenset())
         self._known[new.id] = new.having(found)
         self._made.append(Decision(found, Verdict.OPENED, new.id, reason))
         return new.id
+
+    def _storm(self, found: Candidate) -> Known | None:
+        """Return the incident that takes in what would open yet another when many opened just now: the oldest of them.
+
+        So much at once has one cause that the graph does not know, and a page for each helps nobody.
+        """
+        settings = self._settings
+        within = timedelta(seconds=settings.storm_window)
+        at = found.signal.at
+        near = [
+            each
+            for each in self._known.values()
+            if each.open
+            and abs(at - each.first_at) <= within
+            and not any(FAMILIES[kind] == "privacy" for _, kind, _ in each.marks)
+        ]
+        if found.family == "privacy" or len(near) < settings.storm_incidents:
+            return None
+        return min(near, key=lambda each: (each.first_at, each.id))
 
     def _join(self, found: Candidate) -> bool:
         for verdict, reason, fits in self._homes(found):

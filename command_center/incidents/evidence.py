@@ -15,10 +15,11 @@ from pydantic import AwareDatetime, Field
 
 from command_center.incidents import wording
 from command_center.incidents.category import SILENCE, UNKNOWN, Told, of_evidence
-from command_center.incidents.correlate import Mark, only_consequences
+from command_center.incidents.correlate import Mark
 from command_center.incidents.graph import ServiceGraph
 from command_center.incidents.root import root_of
 from command_center.incidents.severity import Impact, Traffic, severity_of
+from command_center.incidents.weight import only_consequences
 from command_center.settings import CenterSettings
 from models.levels import Level
 from models.sanitizer import SafeText, phrase

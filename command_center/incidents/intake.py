@@ -16,13 +16,14 @@ from datetime import datetime, timedelta
 
 from command_center.changes import markers
 from command_center.incidents import wording
-from command_center.incidents.correlate import Candidate, Decision, Fingerprint, Known, Verdict, correlate
+from command_center.incidents.correlate import Decision, Known, Verdict, correlate
 from command_center.incidents.evidence import (
     SignalRecord,
     Trace,
     traces,
 )
 from command_center.incidents.upkeep import Upkeep
+from command_center.incidents.weight import Candidate, Fingerprint
 from command_center.settings import CenterSettings
 from models.levels import Level
 from models.sanitizer import SafeText

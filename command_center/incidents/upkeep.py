@@ -15,7 +15,7 @@ from command_center.changes import markers
 from command_center.changes.suspect import suspect
 from command_center.incidents import wording
 from command_center.incidents.category import FLAPPING, UNKNOWN
-from command_center.incidents.correlate import Decision, Fingerprint, Verdict
+from command_center.incidents.correlate import Decision, Verdict
 from command_center.incidents.evidence import (
     Picture,
     Trace,
@@ -28,6 +28,7 @@ from command_center.incidents.graph import ServiceGraph
 from command_center.incidents.journal import STREAM, enter, load, save
 from command_center.incidents.learnt_calls import LearntCalls
 from command_center.incidents.lifecycle import amended, moved, touched
+from command_center.incidents.weight import Fingerprint
 from command_center.settings import CenterSettings
 from models.sanitizer import SafeText, phrase
 from storage.facts import BlockFacts

@@ -9,9 +9,10 @@ from center_rig import CALLS, at, signal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from command_center.incidents.correlate import Candidate, Decision, Known, Verdict, correlate
+from command_center.incidents.correlate import Decision, Known, Verdict, correlate
 from command_center.incidents.graph import ServiceGraph
 from command_center.incidents.root import root_of
+from command_center.incidents.weight import Candidate
 from command_center.settings import CorrelationSettings
 from models.levels import Level
 from storage.facts import Signal, SignalKind
@@ -252,6 +253,19 @@ def test_every_signal_is_decided_once_whatever_the_order(signals: list[Signal], 
     for each in decisions:
         belongs = each.verdict not in (Verdict.HELD, Verdict.IGNORED)
         assert (each.incident is not None) == belongs
+
+
+def test_when_everything_fails_at_once_a_few_incidents_take_it_all_in_and_say_why() -> None:
+    apart = ServiceGraph([(f"caller{n}", f"service{n}") for n in range(10)])  # nobody has a callee in common
+    decisions = decide(*(signal(f"service{n}", n) for n in range(10)), graph=apart)
+    assert len({each.incident for each in decisions}) == 5
+    folded = [each for each in decisions if each.reason == "storm"]
+    assert len(folded) == 5
+    assert {each.incident for each in folded} == {"new-1"}
+    later = decide(
+        signal("service9", 300), known=tuple(known(signal(f"s{n}", 0)) for n in range(5)), graph=apart
+    )
+    assert later[0].verdict is Verdict.OPENED
 
 
 # -- signals that are weak by themselves -----------------------------------------------------------------------------
