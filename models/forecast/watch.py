@@ -44,6 +44,8 @@ _LOOKS: Final = 3
 """Lines of a template that are read before it is taken to carry no figure."""
 _TEMPLATES: Final = 16_384
 """Templates that are remembered to carry none, or to carry some."""
+_READ: Final = 240
+"""Lines of one template that are read for figures in a minute; in a flood of them the first ones speak for all."""
 _OPEN: Final = 240
 """Minutes of one figure that are kept open, whatever the watermark says."""
 _QUIET: Final = 30
@@ -133,6 +135,7 @@ class ForecastWatch:
         self._looks: dict[str, int] = {}  # template id -> lines that were read in vain
         self._plain: set[str] = set()  # ids of templates that carry nothing
         self._carriers: set[str] = set()
+        self._read: dict[tuple[str, int], int] = {}  # template id and open minute -> lines that were read
         self._series: dict[str, _Series] = {}
         self._made = 0  # figures that were ever followed
         self._closed = -1  # the newest minute that was judged
@@ -176,7 +179,10 @@ class ForecastWatch:
             text, template_id = texts[place], ids[place]
             if template_id in self._plain:  # since this block began
                 continue
-            if template_id in self._carriers or self._look(template_id, text):
+            minute = min(times[place], now) // MINUTE_NS
+            if (template_id in self._carriers or self._look(template_id, text)) and self._room(
+                template_id, minute
+            ):
                 for figure in self._figures(text):
                     self.add(figure, min(times[place], now), host=hosts[place], template_id=template_id)
 
@@ -202,8 +208,9 @@ class ForecastWatch:
         until = watermark_ns // MINUTE_NS  # the first minute that stays open
         if until <= self._closed + 1:
             return []
-        self._closed = until - 1
-        self._count_lines(until, burst_errors)
+        since, self._closed = self._closed + 1, until - 1
+        self._read = {key: lines for key, lines in self._read.items() if key[1] >= until}
+        self._count_lines(since, until, burst_errors)
         warnings = []
         for key, series in self._series.items():
             for minute in sorted(each for each in series.open if each < until):
@@ -261,6 +268,14 @@ class ForecastWatch:
         self._looks.pop(template_id, None)
         return False
 
+    def _room(self, template_id: str, minute: int) -> bool:
+        """Count a line that is to be read; say whether it may be."""
+        lines = self._read.get((template_id, minute), 0)
+        if lines >= _READ or minute <= self._closed or len(self._read) >= _TEMPLATES:
+            return False
+        self._read[template_id, minute] = lines + 1
+        return True
+
     def _figures(self, text: str) -> Iterable[Figure]:
         yield from figures_in(text)
         for name, limit, pattern in self._patterns:
@@ -283,23 +298,23 @@ class ForecastWatch:
 
     # -- counts of lines ------------------------------------------------------------------------------------------
 
-    def _count_lines(self, until: int, burst_errors: Callable[[], float] | None) -> None:
+    def _count_lines(self, since: int, until: int, burst_errors: Callable[[], float] | None) -> None:
+        """Judge counts of the minutes from `since` to before `until`; what is counted for earlier ones is late."""
         errors = {minute: self._errors.pop(minute) for minute in [m for m in self._errors if m < until]}
         lines = {minute: self._lines.pop(minute) for minute in [m for m in self._lines if m < until]}
         limit = self._given.get(ERRORS)
-        if limit is None and burst_errors is not None and (errors or self._erring is not None):
+        if self._erring is None and errors:
+            self._erring = max(since, min(errors)) - 1
+        if limit is None and burst_errors is not None and self._erring is not None:
             limit = burst_errors()
-        if limit is not None and (errors or self._erring is not None):
-            first = min(errors, default=until)
-            if self._erring is not None:
-                first = min(first, self._erring + 1)
-            for minute in range(max(first, until - _QUIET), until):
+        if limit is not None and self._erring is not None:
+            for minute in range(max(self._erring + 1, until - _QUIET), until):
                 self._add_count(ERRORS, minute, errors.get(minute, 0), limit)
             self._erring = until - 1
         for minute, count in sorted(lines.items()):
-            if LINES in self._given:
+            if minute >= since and LINES in self._given:
                 self._add_count(LINES, minute, count, self._given[LINES])
-            if SHARE in self._given:
+            if minute >= since and SHARE in self._given:
                 self._add_count(SHARE, minute, 100 * errors.get(minute, 0) / count, self._given[SHARE])
 
     def _add_count(self, name: str, minute: int, value: float, limit: float) -> None:

@@ -243,6 +243,25 @@ def test_templates_without_figures_are_read_three_times_and_never_again() -> Non
     assert Counted.looks == 3
 
 
+def test_a_flood_of_lines_with_figures_is_read_in_part() -> None:
+    watch = ForecastWatch("db", SETTINGS)
+    texts = [f"pool {n % 200}/200" for n in range(3000)]
+    watch.take(texts, ["t"] * 3000, [MINUTE_NS] * 3000, ["a"] * 3000, [INFO] * 3000)
+    (series,) = watch._series.values()
+    assert series.open[1].count == 240
+
+
+def test_late_errors_are_counted_in_no_minute_again() -> None:
+    watch, found = ForecastWatch("shop", SETTINGS), []
+    for minute in range(200):
+        times = [minute * MINUTE_NS] * 5 + [max(0, minute - 20) * MINUTE_NS] * minute
+        size = len(times)
+        watch.take(["no"] * size, ["t"] * size, times, ["a"] * size, [ERROR] * size)
+        found += watch.advance(minute * MINUTE_NS, lambda: 40.0)
+    assert found == []
+    assert watch._series["\0error lines per minute"].approach.seen == 199
+
+
 def test_memory_is_bounded_whatever_the_lines_name() -> None:
     watch = ForecastWatch("db", ForecastSettings(max_figures=8))
     for minute in range(300):
