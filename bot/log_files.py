@@ -311,13 +311,12 @@ def _usual_of_neighbours(times: list[int]) -> list[int]:
     """Return for each time the median of those around it; times in order stay as they are.
 
     >>> _usual_of_neighbours([1, 2, 3, 4]), _usual_of_neighbours([10, 11, 900, 12, 13, 14])
-    ([1, 2, 3, 4], [10, 11, 12, 13, 13, 14])
+    ([1, 2, 3, 4], [13, 13, 13, 13, 13, 13])
     """
     if all(map(le, times, islice(times, 1, None))):
         return times
-    last = len(times) - 1
-    wide = [min(at, last - at, _NEIGHBOURS) for at in range(len(times))]
-    return [sorted(times[at - w : at + w + 1])[w] for at, w in enumerate(wide)]
+    around = [times[max(0, at - _NEIGHBOURS) : at + _NEIGHBOURS + 1] for at in range(len(times))]
+    return [sorted(each)[len(each) // 2] for each in around]
 
 
 def _cut(file: LogFile, lines: list[bytes], newest: int, *, last: bool) -> tuple[list[Slice], int]:

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from command_center.settings import CorrelationSettings
+from models.detectors.failure_words import speaks_of_failure
 from models.levels import Level
 from storage.facts import Signal, SignalKind
 
@@ -74,9 +75,15 @@ def lasting(
     """Say whether a weak signal has gone on for so long that it is no passing thing.
 
     `before` are the signals of its service that were held; a change of the service just before makes one wait longer, for what
-    restarts complains for a while.
+    restarts complains for a while, and of warnings only those count then that speak of failure: a release has new things to warn of.
     """
     if found.family not in _MAY_LAST:
+        return False
+    if (
+        after_change
+        and found.family == "warnings"
+        and not speaks_of_failure(str(found.signal.template or ""))
+    ):
         return False
     wait = settings.settle_after_change if after_change else settings.lasting
     return any(

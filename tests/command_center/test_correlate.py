@@ -291,9 +291,13 @@ def test_what_was_changed_just_before_may_complain_for_longer() -> None:
     def changed(service: str, _moment: object) -> bool:
         return service == "billing"
 
-    first = found(weak(WARNING, 0))
-    for seconds, opens in ((120, False), (181, True)):
-        second = [found(weak(WARNING, seconds))]
+    for template, seconds, opens in (
+        ("request timed out", 120, False),
+        ("request timed out", 181, True),
+        ("header will go away", 181, False),
+    ):
+        first = found(weak(WARNING, 0, template=template))
+        second = [found(weak(WARNING, seconds, template=template))]
         decisions = correlate((), (first,), second, GRAPH, SETTINGS, changed)
         assert any(each.verdict is Verdict.OPENED for each in decisions) is opens
 
