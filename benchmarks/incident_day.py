@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -54,12 +55,12 @@ def run(folder: Path, *, graph: bool) -> Summary:
     return replay(config_of(services), files, read_changes(folder / "changes.jsonl"))
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Incidents of a day of logs.")
     parser.add_argument("folder", type=Path, metavar="DIR")
     parser.add_argument("--out", type=Path, required=True, help="where the incidents are written")
     parser.add_argument("--no-graph", action="store_true", help="leave services.json aside")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     try:
         summary = run(options.folder, graph=not options.no_graph)
     except (MaydayError, OSError, ValidationError) as error:

@@ -1,0 +1,102 @@
+"""Programs that are wrong: releases that throw, data that does not fit, results that are not what they should be."""
+
+from __future__ import annotations
+
+from benchmarks.days.faults import APPS, Fault, Say
+
+FAULTS = (
+    Fault(
+        "release throws on most {things}",
+        "major",
+        APPS,
+        fails=(("ERROR", "java.lang.IllegalStateException: {thing} {big} has no {pick:owner|price|slot}"),),
+        breaks=0.75,
+        seen_as="error",
+        change=("deploy", ""),
+        often=1.0,
+        trace=True,
+    ),
+    Fault(
+        "missing key in a payload of the new version",
+        "partial",
+        APPS,
+        fails=(("ERROR", "KeyError: 'unit_of_{thing}'"), ("ERROR", "unhandled exception in request {rid}")),
+        breaks=0.35,
+        seen_as="error",
+        change=("deploy", "payload v3"),
+        often=0.9,
+        trace=True,
+    ),
+    Fault(
+        "nil pointer in one code path",
+        "partial",
+        APPS,
+        fails=(("ERROR", "runtime error: invalid memory address or nil pointer dereference"),),
+        breaks=0.25,
+        seen_as="error",
+        often=0.4,
+        trace=True,
+    ),
+    Fault(
+        "answers 500 and logs nothing of its own",
+        "major",
+        ("app", "guard"),
+        breaks=0.6,
+        seen_as="error",
+        often=0.5,
+        change=("deploy", "logging trimmed"),
+    ),
+    Fault(
+        "writes nothing and says so at INFO",
+        "major",
+        APPS,
+        fails=(
+            ("INFO", "saved 0 of {n} {things} for {user}"),
+            ("INFO", "{thing} {big} left unchanged: rule set is empty"),
+        ),
+        breaks=0.7,
+        seen_as="error",
+        change=("flag", "new rule engine"),
+        often=0.8,
+    ),
+    Fault(
+        "constraint violated after a schema migration",
+        "major",
+        APPS,
+        fails=(("ERROR", 'null value in column "{thing}_ref" violates not-null constraint'),),
+        breaks=0.55,
+        seen_as="error",
+        change=("migration", "add {thing}_ref"),
+        often=1.0,
+    ),
+    Fault(
+        "messages of a new shape cannot be read",
+        "partial",
+        ("worker", "app"),
+        says=(Say("WARN", "cannot deserialize {thing} event: unexpected token at offset {n}; parked", 0.4),),
+        mute=0.5,
+        muted="requests",
+        change=("deploy", ""),
+        often=0.6,
+    ),
+    Fault(
+        "deadlocks between two writers",
+        "partial",
+        ("app", "postgres", "mysql"),
+        fails=(("ERROR", "deadlock detected, transaction {big} rolled back"),),
+        breaks=0.3,
+        seen_as="error",
+        often=0.3,
+    ),
+    Fault(
+        "totals do not agree any more",
+        "major",
+        ("app", "worker"),
+        says=(
+            Say("WARN", "checksum of {thing} {big} is {hex}, ledger says {hex}", 0.35),
+            Say("ERROR", "sum check failed for {n} {things}", 0.06),
+        ),
+        change=("deploy", "rounding"),
+        often=0.8,
+    ),
+)

@@ -1,0 +1,80 @@
+"""People and programs that can no longer prove who they are."""
+
+from __future__ import annotations
+
+from benchmarks.days.faults import Fault, Say
+
+FAULTS = (
+    Fault(
+        "signing keys cannot be fetched, nobody logs in",
+        "major",
+        ("guard",),
+        fails=(("ERROR", "unable to obtain JWKS from issuer: no usable key for kid {hex}"),),
+        breaks=0.8,
+        seen_as="denied",
+        often=0.3,
+        change=("config", "issuer url"),
+    ),
+    Fault(
+        "tokens are rejected after a key rotation",
+        "major",
+        ("guard", "app"),
+        fails=(("WARN", "rejected bearer of {user}: signature does not match"),),
+        breaks=0.7,
+        seen_as="denied",
+        change=("config", "signing key rotated"),
+        often=0.9,
+    ),
+    Fault(
+        "the service account's password was changed",
+        "major",
+        ("app", "worker", "guard"),
+        fails=(("ERROR", 'FATAL: password authentication failed for user "{things}_rw"'),),
+        breaks=0.9,
+        seen_as="error",
+        change=("config", "credentials rotated"),
+        often=0.8,
+    ),
+    Fault(
+        "the directory refuses binds",
+        "major",
+        ("guard",),
+        fails=(("ERROR", "LDAP: error code 49 - invalid credentials for cn=svc-{things}"),),
+        breaks=0.65,
+        seen_as="denied",
+        often=0.2,
+        change=("config", "directory account"),
+    ),
+    Fault(
+        "everybody is logged out again and again",
+        "partial",
+        ("guard",),
+        says=(Say("INFO", "session of {user} unknown, sent to login page", 1.2),),
+        breaks=0.3,
+        seen_as="denied",
+        fails=(("INFO", "cookie {hex} belongs to no session"),),
+        often=0.5,
+        change=("deploy", "session store"),
+    ),
+    Fault(
+        "OAuth client secret no longer valid",
+        "partial",
+        ("app", "worker"),
+        says=(Say("ERROR", "token endpoint said invalid_client for client {things}-sync", 0.3),),
+        mute=0.5,
+        muted="requests",
+        often=0.4,
+        change=("config", "client secret"),
+    ),
+    Fault(
+        "MFA step never succeeds",
+        "partial",
+        ("guard",),
+        says=(Say("WARN", "second factor of {user} not confirmed: push channel closed", 0.5),),
+        breaks=0.25,
+        seen_as="denied",
+        fails=(("WARN", "login {user} incomplete after {n} s"),),
+        often=0.3,
+        change=("deploy", ""),
+    ),
+)

@@ -1,0 +1,85 @@
+"""Settings that are wrong."""
+
+from __future__ import annotations
+
+from benchmarks.days.faults import APPS, Fault, Say
+
+FAULTS = (
+    Fault(
+        "points at a database without the tables",
+        "major",
+        APPS,
+        change=("config", "datasource"),
+        often=1.0,
+        fails=(("ERROR", 'relation "{things}_live" does not exist'),),
+        breaks=0.9,
+        seen_as="error",
+    ),
+    Fault(
+        "limit of zero turns everybody away",
+        "outage",
+        ("edge", "guard"),
+        change=("config", "rate limits"),
+        often=1.0,
+        fails=(("WARN", "quota 0/s exceeded by {user}, answering 429"),),
+        breaks=0.95,
+        seen_as="denied",
+    ),
+    Fault(
+        "required variable is empty",
+        "major",
+        APPS,
+        change=("config", "environment"),
+        often=0.9,
+        fails=(("ERROR", "setting {things}.endpoint is blank, cannot build request"),),
+        breaks=0.8,
+        seen_as="error",
+    ),
+    Fault(
+        "flag selects a provider that is not installed",
+        "partial",
+        APPS,
+        change=("flag", "provider=beta"),
+        often=1.0,
+        fails=(("ERROR", "no implementation registered for provider 'beta'"),),
+        breaks=0.45,
+        seen_as="error",
+    ),
+    Fault(
+        "store switched to read-only",
+        "major",
+        ("postgres", "mysql"),
+        change=("config", "default_transaction_read_only"),
+        often=0.9,
+        fails=(("ERROR", "cannot execute INSERT in a read-only transaction"),),
+        breaks=0.6,
+        seen_as="error",
+    ),
+    Fault(
+        "pool of one connection",
+        "partial",
+        ("app",),
+        change=("config", "pool"),
+        often=1.0,
+        slow=14.0,
+        says=(Say("WARN", "waited {range:2000:9000} ms for a pooled connection (size 1)", 0.5),),
+    ),
+    Fault(
+        "wrong bucket: every document is refused",
+        "exposed",
+        ("worker", "app"),
+        change=("config", "archive target"),
+        often=1.0,
+        says=(Say("ERROR", "put {things}/{uuid} refused: NoSuchBucket; document dropped", 0.7),),
+        mute=0.9,
+        muted="requests",
+    ),
+    Fault(
+        "unknown key, defaults used instead",
+        "minor",
+        APPS,
+        change=("config", "tuning"),
+        often=1.0,
+        says=(Say("WARN", "unrecognised key 'max_{things}_inflght', built-in default is used", 0.12),),
+    ),
+)
