@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.days.catalog import BENIGN, CATEGORIES
+from benchmarks.days.catalog import CATEGORIES
 from benchmarks.days.records import write_day
 from benchmarks.days.simulate import play
 from benchmarks.incident_day import main, run
