@@ -254,6 +254,18 @@ def test_an_answer_that_was_overtaken_is_not_shown(page: Page, workspace: Runnin
 
 
 @pytest.mark.browser
+def test_what_others_change_does_not_disturb_who_is_typing(page: Page, workspace: RunningWorkspace) -> None:
+    manifest = page.get_by_label("App manifest")
+    manifest.fill("display_information: nothing")
+    manifest.evaluate("(text) => text.setSelectionRange(21, 28)")
+    workspace.client.change_app(app_scopes=[])
+    expect(page.get_by_label("connections:write", exact=True)).not_to_be_checked()  # the page is drawn anew
+    expect(manifest).to_be_focused()
+    page.keyboard.type("much")
+    expect(manifest).to_have_value("display_information: much")
+
+
+@pytest.mark.browser
 def test_a_person_takes_things_away_and_pastes_the_manifest_by_keyboard(
     page: Page, workspace: RunningWorkspace
 ) -> None:

@@ -3,7 +3,7 @@
 import { failure, follow, get, post } from "./api.js";
 import { drawBlocks, spoken } from "./blocks.js";
 import { composer } from "./composer.js";
-import { announce, h, icon, toast } from "./dom.js";
+import { announce, giveFocus, h, icon, keptFocus, toast } from "./dom.js";
 import { MessageList } from "./messages.js";
 import { dropModal, syncModal } from "./modal.js";
 import { avatar } from "./people.js";
@@ -106,7 +106,7 @@ async function drawAppSettings() {
     return;
   }
   drawn = { node: drawSettings(settings, drawAppSettings), as };
-  const focus = main.contains(document.activeElement) ? document.activeElement.dataset.action : null;
+  const focus = keptFocus(main);
   const scroll = main.querySelector(".home")?.scrollTop ?? 0;
   const typed = unsaved(main);
   main.replaceChildren(h("header", { class: "head" }, h("h2", {}, avatar(app.bot_user, "small"), app.name), h("span", { class: "topic" }, "How the app is set up"), inspectorButton()),
@@ -114,7 +114,7 @@ async function drawAppSettings() {
   if (typed !== null) main.querySelector(".manifest").value = typed;
   main.querySelector(".home").scrollTop = scroll;
   document.title = `${app.name} settings · ${store.team.name}`;
-  if (focus) main.querySelector(`[data-action="${CSS.escape(focus)}"]`)?.focus();
+  giveFocus(main, focus);
 }
 
 async function drawHome() {
@@ -123,12 +123,12 @@ async function drawHome() {
   if (!app) return;
   const { view } = await get("home", { app: app.id, user: store.me });
   if (store.place.kind !== "home" || store.place.id !== app.id || store.place.tab === "settings") return;
-  const focus = main.contains(document.activeElement) ? document.activeElement.dataset.action : null;
+  const focus = keptFocus(main);
   const content = view ? drawBlocks(view.blocks, viewPlace(view)) : h("div", { class: "empty" }, avatar(app.bot_user), h("h3", {}, `${app.name} has no Home yet`), h("p", {}, "It appears here as soon as the app publishes one for this person."));
   main.replaceChildren(h("header", { class: "head" }, h("h2", {}, avatar(app.bot_user, "small"), app.name), h("span", { class: "topic" }, `Home of ${person(store.me).real_name}`), inspectorButton()),
     appTabs(app), h("div", { class: "home", tabindex: "0", role: "region", "aria-label": `Home of ${app.name}` }, content));
   document.title = `${app.name} · ${store.team.name}`;
-  if (focus) main.querySelector(`[data-action="${CSS.escape(focus)}"]`)?.focus();
+  giveFocus(main, focus);
 }
 
 function redraw(options) {

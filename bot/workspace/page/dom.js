@@ -22,6 +22,22 @@ export function append(node, children) {
   return node;
 }
 
+/** Where the keyboard is inside `node`, to be found again after it was drawn anew; null when it is elsewhere. */
+export function keptFocus(node) {
+  const at = document.activeElement;
+  if (!node.contains(at) || !at.dataset.action) return null;
+  return { action: at.dataset.action, from: at.selectionStart, to: at.selectionEnd, scroll: at.scrollTop };
+}
+
+/** Put the keyboard back, and with it what was marked: somebody who is typing must not notice. */
+export function giveFocus(node, kept) {
+  const at = kept && node.querySelector(`[data-action="${CSS.escape(kept.action)}"]`);
+  if (!at) return;
+  at.focus({ preventScroll: true });
+  if (kept.from !== null && kept.from !== undefined) at.setSelectionRange(kept.from, kept.to);
+  at.scrollTop = kept.scroll;
+}
+
 const PATHS = {
   hash: "M7 3 5.5 17M14.5 3 13 17M3.5 7.5h14M2.5 12.5h14",
   lock: "M5 9h10v8H5zM7 9V6.5a3 3 0 0 1 6 0V9",

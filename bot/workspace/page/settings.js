@@ -11,7 +11,7 @@ async function change(path, body) {
 
 function key(label, note, value) {
   const id = freshId("key");
-  const field = h("input", { id, class: "field", type: "text", readonly: true, value, spellcheck: "false", on: { focus: () => field.select() } });
+  const field = h("input", { id, class: "field", type: "text", readonly: true, value, spellcheck: "false", "data-action": `key ${label}`, on: { focus: () => field.select() } });
   const copy = async () => {
     field.focus();
     try {
@@ -22,7 +22,7 @@ function key(label, note, value) {
     }
   };
   return h("div", { class: "key" }, h("label", { class: "input-label", for: id }, label), h("p", { class: "input-hint" }, note),
-    h("div", { class: "key-row" }, field, h("button", { type: "button", class: "button", "aria-label": `Copy ${label}`, on: { click: copy } }, "Copy")));
+    h("div", { class: "key-row" }, field, h("button", { type: "button", class: "button", "aria-label": `Copy ${label}`, "data-action": `copy ${label}`, on: { click: copy } }, "Copy")));
 }
 
 /** A tick that changes the app at once; `redo` draws what became of it. */
@@ -41,7 +41,7 @@ function group(title, note, ...parts) {
 
 function manifestForm(app, redo) {
   const id = freshId("manifest");
-  const text = h("textarea", { id, class: "field manifest", rows: "12", spellcheck: "false" }, app.manifest);
+  const text = h("textarea", { id, class: "field manifest", rows: "12", spellcheck: "false", "data-action": "manifest" }, app.manifest);
   const save = async () => {
     if (await change("app", { app: app.id, manifest_text: text.value })) {
       text.value = text.defaultValue; // nothing of it has to be kept when the page is drawn anew
@@ -51,7 +51,7 @@ function manifestForm(app, redo) {
   };
   return h("div", { class: "input-block" }, h("label", { class: "input-label", for: id }, "App manifest"),
     h("p", { class: "input-hint" }, "Paste what `mayday slack manifest` prints. The app gets the scopes and commands that stand in it."),
-    text, h("button", { type: "button", class: "button primary", on: { click: save } }, "Save and install again"));
+    text, h("button", { type: "button", class: "button primary", "data-action": "save manifest", on: { click: save } }, "Save and install again"));
 }
 
 /** What somebody has typed into the manifest and not saved yet, or null. */
