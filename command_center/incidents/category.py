@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -46,6 +47,36 @@ class Told(NamedTuple):
     figure: str = ""
 
 
+class Word(NamedTuple):
+    """A phrase of the tables that stands in a template, the category it names, whether it leaves little doubt, and the lines."""
+
+    category: str
+    phrase: str
+    sure: bool
+    lines: int = 0
+    template: str = ""
+
+
+class Rule(StrEnum):
+    """What a category was decided by."""
+
+    PERSONAL_DATA = "personal_data"
+    CLOCK = "clock"
+    WORDS = "words"
+    SET_ANEW = "set_anew"  # words say no more than that it fails, and a setting was changed just before
+    FIGURES = "figures"
+    QUIET = "quiet"
+    NOTHING = "nothing"
+
+
+class Judged(NamedTuple):
+    """A category, what decided, and the words that were found on the way, the most lines first."""
+
+    category: str
+    rule: Rule
+    words: tuple[Word, ...] = ()
+
+
 def of_template(template: str, more: Mapping[str, Sequence[str]] | None = None) -> tuple[str, bool]:
     """Return the category that `template` speaks of and whether its words leave little doubt; "unknown" without any phrase.
 
@@ -58,12 +89,23 @@ def of_template(template: str, more: Mapping[str, Sequence[str]] | None = None) 
     >>> of_template("order <NUM> failed")
     ('application_error', False)
     """
+    word = word_of(template, more)
+    return (UNKNOWN, False) if word is None else (word.category, word.sure)
+
+
+def word_of(template: str, more: Mapping[str, Sequence[str]] | None = None) -> Word | None:
+    """Return the phrase that decides what `template` speaks of; None without any.
+
+    >>> word_of("order <NUM> failed").phrase
+    'failed'
+    """
     text = words(template)
     for table, sure in ((more or {}, True), (SURE, True), (VAGUE, False)):
         for category, phrases in table.items():
-            if any(words(phrase) in text for phrase in phrases):
-                return category, sure
-    return UNKNOWN, False
+            for phrase in phrases:
+                if words(phrase) in text:
+                    return Word(category, phrase, sure)
+    return None
 
 
 def of_evidence(
@@ -71,44 +113,59 @@ def of_evidence(
 ) -> str:
     """Return the category of an incident from what its signals tell; `configured` says a setting was changed just before.
 
-    What needs no words comes first: personal data, a wrong clock. Then the lines vote, those whose words leave little doubt
-    before the others as long as they are a tenth; then figures, and at last that a service went quiet.
-
     >>> error = SignalKind.ERROR_BURST
     >>> of_evidence([Told(error, "bill failed", 90), Told(error, "connection pool exhausted", 10)])
     'resource_exhaustion'
     >>> of_evidence([Told(SignalKind.SILENCE, "", 0)])
     'silence'
     """
+    return judged(told, configured=configured, more=more).category
+
+
+def judged(
+    told: Iterable[Told], *, configured: bool = False, more: Mapping[str, Sequence[str]] | None = None
+) -> Judged:
+    """Return the category with what decided it.
+
+    What needs no words comes first: personal data, a wrong clock. Then the lines vote, those whose words leave little doubt
+    before the others as long as they are a tenth; then figures, and at last that a service went quiet.
+    """
     signals = list(told)
     kinds = {each.kind for each in signals}
     if SignalKind.PERSONAL_DATA in kinds:
-        return "privacy"
+        return Judged("privacy", Rule.PERSONAL_DATA)
     if SignalKind.CLOCK_SKEW in kinds:
-        return "clock"
-    votes: dict[bool, dict[str, int]] = {True: {}, False: {}}
+        return Judged("clock", Rule.CLOCK)
+    found: list[Word] = []
     total = 0
     for each in signals:
         if not each.template or each.kind in (SignalKind.TEMPLATE_SILENCE, SignalKind.FIGURE_SHIFT):
             continue
-        category, sure = of_template(each.template, more)
+        word = word_of(each.template, more)
         weight = max(1, each.lines)
         total += weight
-        if category != UNKNOWN:
-            votes[sure][category] = votes[sure].get(category, 0) + weight
+        if word is not None:
+            found.append(word._replace(lines=weight, template=each.template))
+    found.sort(key=lambda word: (not word.sure, -word.lines, word.template))
     for sure in (True, False):
-        found = votes[sure]
-        if found and 10 * sum(found.values()) >= total:
-            best = max(found, key=lambda category: (found[category], category))
+        votes: dict[str, int] = {}
+        for word in found:
+            if word.sure is sure:
+                votes[word.category] = votes.get(word.category, 0) + word.lines
+        if votes and 10 * sum(votes.values()) >= total:
+            best = max(votes, key=lambda category: (votes[category], category))
             if not sure and configured and best in ("application_error", "dependency_timeout"):
-                return "configuration"
-            return best
+                return Judged("configuration", Rule.SET_ANEW, tuple(found))
+            return Judged(best, Rule.WORDS, tuple(found))
     figures = [each for each in signals if each.kind is SignalKind.FIGURE_SHIFT]
     if figures:
         beside = {of_template(f"{each.figure} {each.template}", more)[0] for each in figures}
-        return "resource_exhaustion" if "resource_exhaustion" in beside else "dependency_timeout"
+        exhausted = "resource_exhaustion" in beside
+        return Judged(
+            "resource_exhaustion" if exhausted else "dependency_timeout", Rule.FIGURES, tuple(found)
+        )
     if configured and signals:
-        return "configuration"
+        return Judged("configuration", Rule.SET_ANEW, tuple(found))
     if kinds & {SignalKind.SILENCE, SignalKind.TRAFFIC_DROP}:
-        return SILENCE
-    return UNKNOWN
+        return Judged(SILENCE, Rule.QUIET, tuple(found))
+    return Judged(UNKNOWN, Rule.NOTHING, tuple(found))

@@ -14,11 +14,11 @@ from typing import Any
 from pydantic import AwareDatetime, Field
 
 from command_center.incidents import wording
-from command_center.incidents.category import SILENCE, UNKNOWN, Told, of_evidence
+from command_center.incidents.category import SILENCE, UNKNOWN, Judged, Told, judged
 from command_center.incidents.correlate import Mark
 from command_center.incidents.graph import ServiceGraph
 from command_center.incidents.root import root_of
-from command_center.incidents.severity import Impact, Traffic, severity_of
+from command_center.incidents.severity import Impact, Ruled, Traffic, ruled
 from command_center.incidents.weight import only_consequences
 from command_center.settings import CenterSettings
 from models.levels import Level
@@ -111,6 +111,8 @@ class Picture:
     fault_at: datetime
     last_at: datetime
     signals: int
+    judged: Judged
+    ruled: Ruled
 
 
 def picture(
@@ -138,11 +140,12 @@ def picture(
     root_text = names[root] if root in names else name(root)
     kinds = frozenset(trace.kind for trace in ordered)
     set_anew = configured(root, ordered[0].first_at)
-    category = _category([trace for trace in ordered if trace.service == root], settings, set_anew)
-    if category in (UNKNOWN, SILENCE):
+    verdict = _judged([trace for trace in ordered if trace.service == root], settings, set_anew)
+    if verdict.category in (UNKNOWN, SILENCE):
         # What cannot be reached says nothing; those who call it say why.
-        whole = _category(ordered, settings, set_anew)
-        category = whole if whole != UNKNOWN else category
+        whole = _judged(ordered, settings, set_anew)
+        verdict = whole if whole.category != UNKNOWN else verdict
+    category = verdict.category
     impact = Impact(
         services={service: _at_least(traffic.get(service), lines[service]) for service in names},
         signals=len(ordered),
@@ -151,24 +154,29 @@ def picture(
     )
     others = len(first_seen) - (1 if root in names else 0)
     ahead = kinds == {SignalKind.FORECAST}  # nothing has happened yet
+    rule = (
+        Ruled(Severity.SEV4, 0, 0.0, 0)
+        if ahead
+        else ruled(impact, settings.critical_services, settings.severity)
+    )
     return Picture(
         root=root_text,
         affected=tuple(first_seen),
         category=category,
-        severity=Severity.SEV4
-        if ahead
-        else severity_of(impact, settings.critical_services, settings.severity),
+        severity=rule.severity,
         title=wording.title("forecast" if ahead else category, root_text, others),
         summary=_summary(ordered, impact),
         fault_at=ordered[0].first_at,
         last_at=max(trace.last_at for trace in ordered),
         signals=sum(trace.times for trace in ordered),
+        judged=verdict,
+        ruled=rule,
     )
 
 
-def _category(found: Sequence[Trace], settings: CenterSettings, configured: bool) -> str:
+def _judged(found: Sequence[Trace], settings: CenterSettings, configured: bool) -> Judged:
     """Return the category; of the root's own lines it is better than of its symptoms' elsewhere."""
-    return of_evidence(
+    return judged(
         (
             Told(trace.kind, str(trace.template or ""), trace.lines, trace.level, _beside(trace))
             for trace in found

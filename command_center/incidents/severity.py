@@ -93,6 +93,15 @@ class Impact:
     category: str = "unknown"
 
 
+class Ruled(NamedTuple):
+    """What the table says: the severity, the row that decided (from 1; 0 if none did), and the traffic that it was held against."""
+
+    severity: Severity
+    rule: int
+    error_share: float
+    errors: int
+
+
 def severity_of(impact: Impact, critical: Collection[str], rules: Sequence[SeverityRule]) -> Severity:
     """Return the severity of the first of `rules` that holds for `impact`; SEV4 if none does.
 
@@ -100,19 +109,35 @@ def severity_of(impact: Impact, critical: Collection[str], rules: Sequence[Sever
     >>> severity_of(weak, {"gateway"}, DEFAULT_RULES).name
     'SEV4'
     """
-    for rule in rules:
-        if _holds(rule, impact, critical):
-            return rule.severity
-    return Severity.SEV4
+    return ruled(impact, critical, rules).severity
 
 
-def _holds(rule: SeverityRule, impact: Impact, critical: Collection[str]) -> bool:
-    counted = [traffic for name, traffic in impact.services.items() if not rule.critical or name in critical]
+def ruled(impact: Impact, critical: Collection[str], rules: Sequence[SeverityRule]) -> Ruled:
+    """Return the severity with the row of `rules` that gives it.
+
+    >>> bad = Impact({"billing": Traffic(lines=100, errors=60)}, signals=1, kinds=frozenset())
+    >>> ruled(bad, (), DEFAULT_RULES)
+    Ruled(severity=<Severity.SEV2: 2>, rule=11, error_share=0.6, errors=60)
+    """
+    for number, rule in enumerate(rules, 1):
+        share, errors = _traffic(rule.critical, impact, critical)
+        if _holds(rule, impact, critical, share, errors):
+            return Ruled(rule.severity, number, share, errors)
+    return Ruled(Severity.SEV4, 0, *_traffic(False, impact, critical))
+
+
+def _traffic(only_critical: bool, impact: Impact, critical: Collection[str]) -> tuple[float, int]:
+    """Return the highest share of errors of one service, and all error lines; of the critical services alone if so told."""
+    counted = [traffic for name, traffic in impact.services.items() if not only_critical or name in critical]
+    return max((each.error_share for each in counted), default=0.0), sum(each.errors for each in counted)
+
+
+def _holds(rule: SeverityRule, impact: Impact, critical: Collection[str], share: float, errors: int) -> bool:
     return (
-        bool(counted or not rule.critical)
+        (not rule.critical or any(name in critical for name in impact.services))
         and len(impact.services) >= rule.services
-        and max((traffic.error_share for traffic in counted), default=0.0) >= rule.error_share
-        and sum(traffic.errors for traffic in counted) >= rule.errors
+        and share >= rule.error_share
+        and errors >= rule.errors
         and impact.signals >= rule.signals
         and (not rule.kinds or any(kind in impact.kinds for kind in rule.kinds))
         and (not rule.categories or impact.category in rule.categories)

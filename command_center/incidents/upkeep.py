@@ -28,6 +28,7 @@ from command_center.incidents.graph import ServiceGraph
 from command_center.incidents.journal import STREAM, enter, load, save
 from command_center.incidents.learnt_calls import LearntCalls
 from command_center.incidents.lifecycle import amended, moved, touched
+from command_center.incidents.severity import Ruled
 from command_center.incidents.weight import Fingerprint
 from command_center.settings import CenterSettings
 from models.sanitizer import SafeText, phrase
@@ -73,7 +74,8 @@ class Upkeep:
             for traffic in report.traffic:
                 self._learnt.name(str(traffic.service))
 
-    def _picture(self, reader: Reader, found: Sequence[Trace], until: datetime) -> Picture:
+    def look(self, reader: Reader, found: Sequence[Trace], until: datetime) -> Picture:
+        """Return what the traces of one incident (at least one) say with the traffic of `until`."""
         services = {trace.service for trace in found}
         first = min(trace.first_at for trace in found)
         traffic = traffic_of(reader, services, first, until, self._settings.traffic_window)
@@ -88,7 +90,7 @@ class Upkeep:
 
     def open(self, tx: Transaction, incident_id: str) -> None:
         found = traces(tx, [incident_id])[incident_id]
-        seen = self._picture(tx, found, max(trace.last_at for trace in found))
+        seen = self.look(tx, found, max(trace.last_at for trace in found))
         change = self._suspect(tx, seen.root, seen.affected, seen.fault_at)
         at = tx.now
         incident = Incident(
@@ -119,6 +121,7 @@ class Upkeep:
             phrase("SEV{} opened: {}", int(seen.severity), seen.title),
             severity=int(seen.severity),
             category=seen.category,
+            **_rule(seen.ruled),
         )
         for trace in found:
             self._tell(tx, incident_id, at, trace)
@@ -135,7 +138,7 @@ class Upkeep:
     ) -> None:
         incident = load(tx, incident_id)
         found = traces(tx, [incident_id])[incident_id]
-        seen = self._picture(tx, found, max(decision.found.signal.at for decision in decisions))
+        seen = self.look(tx, found, max(decision.found.signal.at for decision in decisions))
         reopened = any(decision.verdict is Verdict.REOPENED for decision in decisions)
         over = incident.status in (IncidentStatus.RESOLVED, IncidentStatus.CLOSED) and not reopened
         grown = (
@@ -210,6 +213,7 @@ class Upkeep:
                 "Raised from SEV{} to SEV{} as more is affected", int(incident.severity), int(seen.severity)
             ),
             **{"from": int(incident.severity), "to": int(seen.severity)},
+            **_rule(seen.ruled),
         )
         tx.audit(
             "incident.severity",
@@ -348,7 +352,7 @@ class Upkeep:
             if until is None or incident.last_signal_at is None or incident.last_signal_at < until - window:
                 continue
             evidence = traces(reader, [incident.id]).get(incident.id)
-            seen = self._picture(reader, evidence, until) if evidence else None
+            seen = self.look(reader, evidence, until) if evidence else None
             if seen and seen.severity < incident.severity and not people_chose_severity(reader, incident):
                 found.append((incident, seen))
         return found
@@ -360,3 +364,8 @@ class Upkeep:
             grown = amended(touched(incident, tx.now, STREAM), summary=seen.summary)
             save(tx, self._raise(tx, grown, seen))
         return [incident.id for incident, _ in raised]
+
+
+def _rule(ruled: Ruled) -> dict[str, int | float]:
+    """Return why a severity was given, for the timeline: the row of the table and what it was held against then."""
+    return {"rule": ruled.rule, "error_share": round(ruled.error_share, 3), "errors": ruled.errors}
