@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
@@ -31,11 +31,19 @@ from storage.layout import Layout
 from storage.records import ChangeMarkerKind, Incident
 from stream.spool import Block, Entry, Kind, Position
 
+if TYPE_CHECKING:
+    from command_center.center import CommandCenter
+    from storage.database import Database
+
 TICK_NS = 5 * 10**9
 MOST_TICKS = 720  # an hour without a line: what is silent by then is known to be
 LIVELY = timedelta(minutes=30)  # after a signal the incident is looked at as often as in the running system
 SOON, LATER = timedelta(seconds=10), timedelta(minutes=5)  # of log time, between two transactions
 MOST_HELD = 512
+_TICKET = re.compile(
+    r"(?:build|change|chg|cm|cr|dep|deploy|job|mr|mrk|pr|rel|release|rev|rfc|run)[-_.:]?\d{1,10}",
+    re.IGNORECASE,
+)  # a number behind a word for a change says nothing about anybody
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,119}")  # nothing in it that a terminal would obey
 
 
@@ -130,8 +138,11 @@ def replay(
     changes: Sequence[ReplayedChange],
     *,
     progress: Callable[[int], None] = lambda _bytes: None,
+    look: Callable[[CommandCenter, Database, Summary], None] = lambda _center, _database, _summary: None,
 ) -> Summary:
     """Run `files` through the flow and return what it saw; `progress` is told the bytes read.
+
+    `look` is called at the end, before the database goes with everything else.
 
     Services are named after the files where their lines do not say; whoever gave the files may read their names.
     """
@@ -150,7 +161,8 @@ def replay(
     with tempfile.TemporaryDirectory(prefix="mayday-replay-") as place:
         layout = Layout(Path(place)).prepare()
         ring = KeyRing(os.urandom(KEY_BYTES))
-        services = (*config.services, *shown_names(files))
+        tickets = (change.id for change in changes if _TICKET.fullmatch(change.id))
+        services = (*config.services, *shown_names(files), *tickets)
         gate = make_gate(config.model_copy(update={"services": services}), layout, ring)
         clock = FrozenClock(datetime.fromtimestamp(0, UTC))
         database = Database.open(layout, ring, clock, settings=config.store)
@@ -207,6 +219,7 @@ def replay(
             summary.templates = database.read(
                 lambda reader: int(reader.execute("SELECT count(*) FROM error_pattern")[0][0])
             )
+            look(center, database, summary)
         finally:
             database.close()
     summary.seconds = time.monotonic() - began

@@ -19,6 +19,7 @@ from command_center.actions import Action, ListIncidents, SetStatus, ShowInciden
 from command_center.incidents import wording
 from command_center.incidents.desk import Desk, Facts, Outcome
 from command_center.incidents.evidence import traces
+from command_center.incidents.explain import Explanation, explain
 from command_center.incidents.intake import Intake
 from command_center.incidents.journal import CLOCK, NoIncident, as_id, enter, load, save, timeline
 from command_center.incidents.lifecycle import MACHINES, touched
@@ -186,6 +187,11 @@ class CommandCenter:
             words = phrase("{} of {} {}", wording.MARKER[marker.kind], marker.service, marker.version)
             suspect = (words, marker.at)
         return Facts(self.evidence(id), self.hints(id), self.next_due(id), suspect)
+
+    def explain(self, id: str) -> Explanation:
+        """Return why an incident was raised and what was folded into it; raises `NoIncident`."""
+        text = self._gate.text
+        return self._db.read(lambda reader: explain(reader, id, self._upkeep, self._settings, text))
 
     def on_change(self, callback: Callable[[str], None]) -> None:
         """Call `callback` with an incident's id after each commit that changed it, in the thread that

@@ -57,6 +57,24 @@ class ServiceGraph:
         """Say whether a path of at most `depth` calls leads from `caller` to `callee`."""
         return callee in self.reach(caller, depth)
 
+    def path(self, caller: str, callee: str, depth: int) -> tuple[str, ...]:
+        """Return a shortest way of calls from `caller` to `callee`, both included; empty if none has at most `depth` steps.
+
+        >>> ServiceGraph([("gateway", "billing"), ("billing", "db")]).path("gateway", "db", depth=2)
+        ('gateway', 'billing', 'db')
+        """
+        ways: dict[str, tuple[str, ...]] = {caller: (caller,)}
+        edge = [caller]
+        for _ in range(depth):
+            following: list[str] = []
+            for name in edge:
+                for below in sorted(self.callees(name)):
+                    if below not in ways:
+                        ways[below] = (*ways[name], below)
+                        following.append(below)
+            edge = following
+        return ways.get(callee, ()) if caller != callee else ()
+
     def deepest(self, services: Set[str]) -> frozenset[str]:
         """Return those of `services` below which no other of them lies; of a cycle, all its members. Never
         empty.

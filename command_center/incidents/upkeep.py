@@ -52,6 +52,11 @@ class Upkeep:
         self._learnt: LearntCalls | None = None
 
     @property
+    def name(self) -> Callable[[str], SafeText]:
+        """The gate's way with names."""
+        return self._name
+
+    @property
     def graph(self) -> ServiceGraph:
         """Who calls whom: as configured, or as learnt where nothing is."""
         if self._configured or self._learnt is None:
