@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
@@ -26,6 +26,7 @@ from bot.config import Config
 from bot.log_files import LogFile, Slice, merged
 from models.clock import FrozenClock
 from models.errors import BadInput
+from models.sanitizer.gate import Gate
 from models.sanitizer.vocabulary import Vocabulary
 from storage.layout import Layout
 from storage.records import ChangeMarkerKind, Incident
@@ -86,6 +87,15 @@ class Summary:
         return self.lines / self.seconds if self.seconds else 0.0
 
 
+class Ended(NamedTuple):
+    """What stands at the end of a run, for a look at it."""
+
+    center: CommandCenter
+    database: Database
+    gate: Gate
+    summary: Summary
+
+
 def read_changes(path: Path | None) -> list[ReplayedChange]:
     """Return the changes of a JSON-lines file in order of time; raises `BadInput` with the line at fault."""
     if path is None:
@@ -138,7 +148,7 @@ def replay(
     changes: Sequence[ReplayedChange],
     *,
     progress: Callable[[int], None] = lambda _bytes: None,
-    look: Callable[[CommandCenter, Database, Summary], None] = lambda _center, _database, _summary: None,
+    look: Callable[[Ended], None] = lambda _ended: None,
 ) -> Summary:
     """Run `files` through the flow and return what it saw; `progress` is told the bytes read.
 
@@ -219,7 +229,7 @@ def replay(
             summary.templates = database.read(
                 lambda reader: int(reader.execute("SELECT count(*) FROM error_pattern")[0][0])
             )
-            look(center, database, summary)
+            look(Ended(center, database, gate, summary))
         finally:
             database.close()
     summary.seconds = time.monotonic() - began

@@ -38,6 +38,7 @@ from storage.transaction import Reader
 
 MOST_FOLDED = 200  # entries of one explanation; what is beyond is counted
 MOST_HELD = 20
+_AGAIN = frozenset(("seen_before", "came_back"))
 
 
 class _Told(BaseModel):
@@ -167,7 +168,7 @@ def _opened(incident: Incident, records: Sequence[SignalRecord], around: Around)
     if first is not None:
         return phrase("{} in {}: {}", kind_word(first.kind), first.service, why(first, around))
     if incident.opened_by == "stream":
-        return phrase("by signs that are no longer kept")
+        return phrase("by signals that are no longer kept")
     return phrase("declared by a person")
 
 
@@ -182,6 +183,11 @@ def _entries(reader: Reader, records: Sequence[SignalRecord], around: Around) ->
 
 def _entry(group: Sequence[SignalRecord], patterns: dict[str, ErrorPattern], around: Around) -> SignTold:
     first = group[0]
+    # Of one that was held at first, what counts is how it got in.
+    telling = next(
+        (each for each in group if each.verdict == Verdict.OPENED),
+        next((each for each in group if each.reason not in _AGAIN), first),
+    )
     pattern = patterns.get(first.template_id or "")
     usual = first.evidence.get("usual")
     trace = Trace(
@@ -214,9 +220,9 @@ def _entry(group: Sequence[SignalRecord], patterns: dict[str, ErrorPattern], aro
         lines=trace.lines,
         times=trace.times,
         sentence=trace.sentence,
-        verdict=first.verdict,
-        reason=first.reason,
-        why=why(first, around),
+        verdict=telling.verdict,
+        reason=telling.reason,
+        why=why(telling, around),
     )
 
 
@@ -261,9 +267,14 @@ def _severity_words(data: dict[str, Any], settings: CenterSettings) -> SafeText:
     number = int(data["rule"])
     if not 1 <= number <= len(settings.severity):
         return phrase("no row of the table holds: nothing has failed so far, or too little")
-    share = round(100 * float(data["error_share"]), 1)
-    text = "row {} of the table: {}. It stood at {} error lines, {} % of the lines of the worst service"
-    return phrase(text, number, rule_words(settings.severity[number - 1]), int(data["errors"]), share)
+    rule = settings.severity[number - 1]
+    text = phrase("row {} of the table: {}", number, rule_words(rule))
+    if not (rule.errors or rule.error_share):
+        return text
+    share, errors = round(100 * float(data["error_share"])), int(data["errors"])
+    lines = phrase("line" if errors == 1 else "lines")
+    told = "{}. It stood at {} error {}; at worst {} % of a service's lines"
+    return phrase(told, text, errors, lines, share)
 
 
 def _category(
@@ -274,11 +285,11 @@ def _category(
     text: Callable[[str], SafeText],
 ) -> tuple[SafeText, ...]:
     if not found:
-        return (phrase("no sign says what kind of trouble it is"),)
+        return (phrase("no signal says what kind of trouble it is"),)
     seen = upkeep.look(reader, found, max(trace.last_at for trace in found))
     words = category_words(seen.judged, text)
     if incident.category != seen.category:
-        return (phrase("flapping: the same sign keeps coming back"), *words)
+        return (phrase("flapping: the same signal keeps coming back"), *words)
     return words
 
 
@@ -287,7 +298,7 @@ def _suspect(reader: Reader, incident: Incident, settings: CenterSettings) -> di
     window = wording.span(timedelta(seconds=settings.changes.suspect_window))
     beside = wording.span(timedelta(seconds=settings.changes.suspect_beside))
     if marker is None:
-        text = "none: the supposed cause was not changed in the {} before the first sign, nor what else is affected in the last {}"
+        text = "none: the supposed cause was not changed in the {} before the first signal, nor what else is affected in the last {}"
         return {"suspect": None, "suspect_words": phrase(text, window, beside)}
     before = (incident.fault_at or incident.detected_at) - marker.at
     what = phrase("{} of {} {}", wording.MARKER[marker.kind], marker.service, marker.version)
@@ -305,6 +316,6 @@ def _suspect(reader: Reader, incident: Incident, settings: CenterSettings) -> di
         before_s=before.total_seconds(),
     )
     words = phrase(
-        "{}, {} before the first sign: {}. A place to look, no verdict", what, wording.span(before), where
+        "{}, {} before the first signal: {}. A place to look, no verdict", what, wording.span(before), where
     )
     return {"suspect": told, "suspect_words": words}

@@ -29,18 +29,19 @@ WORDS_SHOWN = 3  # phrases that a category's sentences quote
 
 _PLAIN: Mapping[str, LiteralString] = MappingProxyType(
     {
+        "strong_signal": "strong enough to open an incident by itself",
         "goes_on": "weak by itself, but it went on for too long to be passing",
         "two_weak_signals": "weak by itself, but not alone",
         "storm": "so much opened at about the same time that it was taken for one trouble",
-        "seen_before": "the same sign was there before",
+        "seen_before": "the same signal was there before",
         "same_service": "of a service that is affected already",
         "echo_of_resolved": "an echo of what was over already; it reopened nothing",
         "returned": "it came back soon after it had been resolved",
         "on_the_call_path": "of a service that calls the supposed cause, or is called by it",
         "burst_together": "a burst at the same time",
         "called_less": "it hears less, because a service that calls it is in trouble",
-        "came_back": "the same sign came back after a long pause",
-        "too_few_lines": "too weak to open an incident alone: it waited for more lines, or for a second sign",
+        "came_back": "the same signal came back after a long pause",
+        "too_few_lines": "too weak to open an incident alone: it waited for more lines, or for a second signal",
         "harmless_level": "below WARN, so it wakes nobody",
         "new": "not judged yet",
     }
@@ -113,6 +114,15 @@ def category_word(category: str) -> SafeText:
     return _CATEGORY.get(category, _CATEGORY["unknown"])
 
 
+def plain_why(reason: str) -> SafeText:
+    """Return what a reason means by itself.
+
+    >>> plain_why("seen_before")
+    'the same signal was there before'
+    """
+    return phrase(_PLAIN.get(reason, "for a reason that has no sentence here"))
+
+
 def why(record: SignalRecord, around: Around) -> SafeText:
     """Return why a signal opened an incident, joined one, or was held back."""
     match record.reason:
@@ -130,7 +140,7 @@ def why(record: SignalRecord, around: Around) -> SafeText:
             if before is None:
                 return phrase("{} is affected already", record.service)
             return phrase(
-                "{} is affected already, and a sign came {} before", record.service, _apart(record, before)
+                "{} is affected already, and a signal came {} before", record.service, _apart(record, before)
             )
         case "on_the_call_path":
             return _on_the_path(record, around)
@@ -147,10 +157,10 @@ def why(record: SignalRecord, around: Around) -> SafeText:
                 text, settings.storm_incidents, wording.span(timedelta(seconds=settings.storm_window))
             )
         case "too_few_lines":
-            text = "too weak to open an incident alone: it waited {} for more lines, or for a second sign"
+            text = "too weak to open an incident alone: it waited {} for more lines, or for a second signal"
             return phrase(text, wording.span(timedelta(seconds=around.settings.window)))
         case reason:
-            return phrase(_PLAIN.get(reason, "for a reason that has no sentence here"))
+            return plain_why(reason)
 
 
 def _strong(record: SignalRecord, settings: CorrelationSettings) -> SafeText:
@@ -174,7 +184,7 @@ def _beside_another(record: SignalRecord, around: Around) -> SafeText:
     if not others:
         return phrase(_PLAIN["two_weak_signals"])
     other = min(others, key=lambda each: (abs(each.at - record.at), each.id))
-    text = "weak by itself, but {} of {} came {} apart: two signs that rest on different lines are evidence together"
+    text = "weak by itself, but {} of {} came {} apart: two signals that rest on different lines are evidence together"
     return phrase(text, KIND[other.kind], other.service, _apart(record, other))
 
 
@@ -241,12 +251,12 @@ def root_words(around: Around) -> SafeText:
             "{} has said nothing itself, but {} all call it", root, wording.row(callers or affected)
         )
     if len(affected) == 1:
-        return phrase("{} is the only service with a sign", root)
+        return phrase("{} is the only service with a signal", root)
     callers = [each for each in affected if around.graph.calls(str(each), str(root), len(affected) + 8)]
     if callers:
         text = "{} lies below {} in the calls: what is called fails, who calls complains"
         return phrase(text, root, wording.row(callers))
-    return phrase("{} showed the first sign, and the calls do not say otherwise", root)
+    return phrase("{} showed the first signal, and the calls do not say otherwise", root)
 
 
 def rule_words(rule: SeverityRule) -> SafeText:
@@ -277,7 +287,7 @@ def rule_words(rule: SeverityRule) -> SafeText:
     if rule.errors:
         limits.append(phrase("{} or more are error lines", rule.errors))
     if rule.signals > 1:
-        limits.append(phrase("there are {} or more different signs", rule.signals))
+        limits.append(phrase("there are {} or more different signals", rule.signals))
     if not limits:
         return phrase("SEV{} where no row before holds", int(rule.severity))
     text = limits[0]
