@@ -88,12 +88,13 @@ class Summary:
 
 
 class Ended(NamedTuple):
-    """What stands at the end of a run, for a look at it."""
+    """What stands at the end of a run, for a look at it. `names` has what the files call the tokens of the gate."""
 
     center: CommandCenter
     database: Database
     gate: Gate
     summary: Summary
+    names: Mapping[str, str]
 
 
 def read_changes(path: Path | None) -> list[ReplayedChange]:
@@ -229,7 +230,7 @@ def replay(
             summary.templates = database.read(
                 lambda reader: int(reader.execute("SELECT count(*) FROM error_pattern")[0][0])
             )
-            look(Ended(center, database, gate, summary))
+            look(Ended(center, database, gate, summary, {**given, **names}))
         finally:
             database.close()
     summary.seconds = time.monotonic() - began

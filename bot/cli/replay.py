@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,8 +21,9 @@ from rich.table import Table
 from bot.cli.common import ConfigOption, console
 
 if TYPE_CHECKING:
-    from bot.log_files import Skipped
+    from bot.log_files import LogFile, Skipped
     from bot.replay import Summary
+    from command_center.incidents.explain import Explanation
 
 
 def replay(
@@ -34,19 +35,49 @@ def replay(
         Path | None, typer.Option(help="JSON lines with id, service, time, kind, version, note")
     ] = None,
     json_out: Annotated[Path | None, typer.Option("--json", help="Write the incidents there as JSON")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write a page there that shows the day; it needs no network")
+    ] = None,
+    explain: Annotated[
+        str | None,
+        typer.Option(
+            metavar="INC-n|all", help="Print why an incident was raised and what was folded into it"
+        ),
+    ] = None,
     config: ConfigOption = None,
 ) -> None:
     """Run log files through the whole flow, in a temporary state of its own, and list the incidents found."""
+    from bot.cli.explain_view import ALL, asked, naming, require, show_explanation, with_explanations
     from bot.config import read
     from bot.log_files import find_files
-    from bot.replay import read_changes, write_incidents
+    from bot.replay import Ended, read_changes, write_incidents
     from bot.replay import replay as run
+    from bot.report.gather import gather
+    from bot.report.page import page
+    from bot.report.write import check_place, write_report
     from bot.signals import ended_by_signals
     from stream.receivers.places import raise_limit
 
+    which = None if explain is None else asked(explain)
+    if report is not None:
+        check_place(report)
     raise_limit()
     loaded, _ = read(config)
-    files, skipped = find_files(paths)
+    files, skipped = _without_reports(*find_files(paths))
+    drawn: list[str] = []
+    told: list[Explanation] = []
+    named: list[Callable[[str], str]] = []
+
+    def look(ended: Ended) -> None:
+        summary, center = ended.summary, ended.center
+        if report is not None:
+            drawn.append(page(gather(ended)))
+        if which is not None:
+            names = [each["incident"] for each in summary.incidents if which in (ALL, each["incident"])]
+            told.extend(center.explain(name) for name in names)
+            named.append(naming(ended.names))
+            summary.incidents = with_explanations(summary.incidents, told)
+
     known = read_changes(changes)
     columns = (
         TextColumn("replaying"),
@@ -59,15 +90,41 @@ def replay(
         # The unpacked size of a packed file is not known; eight times the packed size is usual for logs.
         sizes = (file.path.stat().st_size * (8 if file.packed else 1) for file in files)
         task = bar.add_task("", total=sum(sizes))
-        summary = run(loaded, files, known, progress=lambda size: bar.advance(task, size))
+        summary = run(loaded, files, known, progress=lambda size: bar.advance(task, size), look=look)
+    if report is not None:
+        write_report(report, drawn[0])
     if json_out is not None:
         write_incidents(json_out, summary)
-    _show(console(), summary, skipped)
+    out = console()
+    for each in told:
+        show_explanation(out, each, named[0])
+        out.print()
+    _show(out, summary, skipped, listing=not told)
+    if report is not None:
+        out.print(f"the report stands in {report}", soft_wrap=True)
+    if which is not None:
+        require(which, [each["incident"] for each in summary.incidents])
 
 
-def _show(out: Console, summary: Summary, skipped: Sequence[Skipped]) -> None:
+def _without_reports(
+    files: Sequence[LogFile], skipped: Sequence[Skipped]
+) -> tuple[list[LogFile], list[Skipped]]:
+    """Leave out reports of replays that stand among the logs."""
+    from bot.log_files import Skipped
+    from bot.report.write import is_report
+    from models.errors import BadInput
+
+    reports = {file.path for file in files if is_report(file.path)}
+    left = [file for file in files if file.path not in reports]
+    if not left:
+        raise BadInput("all that is there are reports of earlier replays", hint="Give log files")
+    names = (file.name for file in files if file.path in reports)
+    return left, [*skipped, *(Skipped(name, "a report of a replay") for name in names)]
+
+
+def _show(out: Console, summary: Summary, skipped: Sequence[Skipped], *, listing: bool) -> None:
     """Print the incidents, what was left out and why, and the counts."""
-    if summary.incidents:
+    if summary.incidents and listing:
         table = Table(
             "opened (UTC)", "severity", "service", "what", box=None, pad_edge=False, header_style="bold"
         )

@@ -184,8 +184,16 @@ def _beside_another(record: SignalRecord, around: Around) -> SafeText:
     if not others:
         return phrase(_PLAIN["two_weak_signals"])
     other = min(others, key=lambda each: (abs(each.at - record.at), each.id))
-    text = "weak by itself, but {} of {} came {} apart: two signals that rest on different lines are evidence together"
-    return phrase(text, KIND[other.kind], other.service, _apart(record, other))
+    apart = abs(other.at - record.at)
+    when = (
+        phrase("at the same time")
+        if apart < timedelta(seconds=1)
+        else phrase("within {}", wording.span(apart))
+    )
+    text = (
+        "weak by itself, but {} of {} came {}: two signals that rest on different lines are evidence together"
+    )
+    return phrase(text, KIND[other.kind], other.service, when)
 
 
 def _on_the_path(record: SignalRecord, around: Around) -> SafeText:
