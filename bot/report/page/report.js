@@ -25,7 +25,7 @@
   };
   const offset = (at) => {
     const name = new Intl.DateTimeFormat("en-GB", { timeZone: zone, timeZoneName: "longOffset" }).formatToParts(at)
-      .find((part) => part.type === "timeZoneName").value.replace("GMT", "UTC");
+      .find((part) => part.type === "timeZoneName").value.replace("GMT", "UTC").replace(/\+00:00$/, "");
     return name;
   };
   const writeTimes = () => {
