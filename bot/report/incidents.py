@@ -158,7 +158,7 @@ def _change(change: ChangeShown, form: str) -> str:
     blamed = ", ".join(f'<a href="#{each}">{each}</a>' for each in change.suspected)
     return (
         f'<li>{icon("c-flag")}<span class="at">{when(change.at, form)}</span> <b>{e(change.id)}</b> '
-        f"<span>{change_words(change)}</span>"
+        f"<span>{e(change_words(change))}</span>"
         f"{f' <span>suspected in {blamed}</span>' if blamed else ''}</li>"
     )
 

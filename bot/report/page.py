@@ -15,7 +15,7 @@ from typing import Any
 from bot.report import incidents, timeline
 from bot.report.facts import Axis, Day, Totals
 from bot.report.html import count, when
-from bot.report.shapes import CHANGE, definitions
+from bot.report.shapes import definitions
 from bot.slack.cards import WORD
 from command_center.incidents.reasons import kind_word
 
@@ -88,10 +88,7 @@ def _data(day: Day, axis: Axis) -> dict[str, Any]:
             ]
             for each in day.incidents
         ],
-        "changes": [
-            [axis.bucket(each.at), f"{CHANGE[each.kind]} of {each.service} {each.version}"]
-            for each in day.changes
-        ],
+        "changes": [[axis.bucket(each.at), timeline.change_words(each)] for each in day.changes],
     }
 
 
@@ -138,6 +135,8 @@ def _folded(totals: Totals) -> str:
 
 def _suspected(day: Day) -> str:
     number = sum(bool(change.suspected) for change in day.changes)
+    if not day.totals.changes:
+        return "none given"
     return f"{number:,} suspected" if number else "none suspected"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from bot.report.axis import ticks
 from bot.report.facts import Axis, ChangeShown, Day, Lane, Mark
@@ -25,7 +26,7 @@ _LANE, _SIGNALS, _BASE, _ERRORS = (
 )  # heights in points: a lane, its signals, its baseline, the errors below it
 _BAR = {1: 16, 2: 12, 3: 8, 4: 6}  # thickness of an incident's bar by severity
 _ROW = 26
-_APART = 2.5  # percent of the axis between two marks of one kind
+_APART = 2.5  # percent of the axis between two marks of one kind that are told apart
 
 
 def timeline(day: Day, axis: Axis) -> str:
@@ -129,7 +130,7 @@ def _incidents(day: Day, axis: Axis) -> str:
     more = f"; {beyond:,} less severe ones are not drawn" if beyond else ""
     still = any(each.resolved_at is None for each in day.incidents)
     note = "from the first signal to the last; the notch is when it was opened"
-    note += ", dashes: nobody resolves in a replay" if still else ""
+    note += ", dashes: still open, as nobody resolves in a replay" if still else ""
     return _band("Incidents", note + more) + "".join(_incident(each, axis) for each in day.incidents)
 
 
@@ -180,16 +181,17 @@ def _changes(day: Day, axis: Axis) -> str:
 
 
 def change_words(change: ChangeShown) -> str:
-    """Return what was changed, escaped."""
-    return f"{CHANGE[change.kind]} of {e(change.service)} {e(change.version)}"
+    """Return what was changed."""
+    version = "" if change.version == "unknown" else f" {change.version}"
+    return f"{CHANGE[change.kind]} of {change.service}{version}"
 
 
 def _flag(change: ChangeShown, axis: Axis, y: int, height: int) -> str:
     place = axis.percent(change.at)
     blamed = f", suspected in {', '.join(change.suspected)}" if change.suspected else ""
-    tip = f"{e(change.id)}: {change_words(change)}, {clock(change.at, form_of(axis, 's'))} UTC{blamed}"
+    tip = f"{change.id}: {change_words(change)}, {clock(change.at, form_of(axis, 's'))} UTC{blamed}"
     return (
-        f'<g class="flag{" suspected" if change.suspected else ""}"><title>{tip}</title>'
+        f'<g class="flag{" suspected" if change.suspected else ""}"><title>{e(tip)}</title>'
         f'<line x1="{place}%" x2="{place}%" y1="0" y2="{height}"/><use href="#c-flag" x="{place}%" y="{y}"/></g>'
     )
 
@@ -220,7 +222,7 @@ def _lane(lane: Lane, number: int, day: Day, axis: Axis, most_errors: int) -> st
     flags = "".join(
         _flag(change, axis, _SIGNALS, _LANE) for change in day.changes if str(change.service) == name
     )
-    marks = "".join(_mark(mark, axis) for mark in _merged(lane.marks, axis))
+    marks = "".join(_mark(run, axis) for run in _runs(lane.marks, axis))
     top = _BASE - 2 * _SIGNALS
     areas = _area(lane.lines, "lines", 2 * _SIGNALS, top, max(lane.lines), 1.0, up=True)
     areas += _area(lane.errors, "errors", _BASE + 1, _ERRORS, most_errors, 0.5, up=False)
@@ -254,27 +256,38 @@ def _area(values: Sequence[int], kind: str, y: int, height: int, most: int, powe
     )
 
 
-def _merged(marks: Sequence[Mark], axis: Axis) -> list[Mark]:
-    """Return marks that can be told apart: of one kind and end, those that would cover each other are one."""
-    found: list[Mark] = []
-    last: dict[tuple[str, str | None], int] = {}
+class _Run(NamedTuple):
+    """Marks of one kind and end that would cover each other or nearly: drawn as the first, with a line to the last."""
+
+    mark: Mark
+    last: datetime
+
+
+def _runs(marks: Sequence[Mark], axis: Axis) -> list[_Run]:
+    found: list[_Run] = []
+    newest: dict[tuple[str, str | None], int] = {}
     for mark in marks:
         key = (mark.kind.value, mark.incident)
-        place = last.get(key)
-        if place is not None and axis.percent(mark.at) - axis.percent(found[place].at) < _APART:
-            found[place] = found[place].model_copy(update={"times": found[place].times + mark.times})
+        place = newest.get(key)
+        if place is not None and axis.percent(mark.at) - axis.percent(found[place].last) < _APART:
+            first = found[place].mark
+            found[place] = _Run(first.model_copy(update={"times": first.times + mark.times}), mark.at)
             continue
-        last[key] = len(found)
-        found.append(mark)
+        newest[key] = len(found)
+        found.append(_Run(mark, mark.at))
     return found
 
 
-def _mark(mark: Mark, axis: Axis) -> str:
+def _mark(run: _Run, axis: Axis) -> str:
+    mark, form = run.mark, form_of(axis, "s")
     times = f", {mark.times} times" if mark.times > 1 else ""
+    until = f" to {clock(run.last, form)}" if run.last != mark.at else ""
     end = f"in {mark.incident}" if mark.incident else "held back"
-    tip = f"{kind_word(mark.kind)}{times}, {clock(mark.at, form_of(axis, 's'))} UTC, {end}"
+    tip = f"{kind_word(mark.kind)}{times}, {clock(mark.at, form)}{until} UTC, {end}"
+    left, right = axis.percent(mark.at), axis.percent(run.last)
+    line = f'<line class="run" x1="{left}%" x2="{right}%" y1="{_SIGNALS}" y2="{_SIGNALS}"/>' if until else ""
     state = "folded" if mark.incident else "held"
     return (
-        f'<g class="{state}"><title>{e(tip)}</title>'
-        f'<use href="#f-{mark.family}" x="{axis.percent(mark.at)}%" y="{_SIGNALS}"/></g>'
+        f'<g class="{state}"><title>{e(tip)}</title>{line}'
+        f'<use href="#f-{mark.family}" x="{left}%" y="{_SIGNALS}"/></g>'
     )

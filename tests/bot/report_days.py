@@ -12,6 +12,7 @@ from typing import Any
 START = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
 RELEASE = START + timedelta(minutes=20)
 BROKEN = RELEASE + timedelta(seconds=45)
+ODD = START + timedelta(minutes=15)  # one warning that nothing comes of
 MENDED = RELEASE + timedelta(minutes=8)
 END = START + timedelta(minutes=35)
 PERSON = "Zebulon Quarmby"  # made up, and on no list of names
@@ -43,6 +44,8 @@ def day(*, broken: bool, seed: int = 5) -> list[str]:
             )
         if second % 5 == 0:
             found.append(line(at, "messaging", f"sent mail {rng.randrange(9999)} to {PERSON} {HOSTILE}"))
+        if broken and at == ODD:
+            found.append(line(at, "messaging", "queue is nearly full", "WARN"))
         if broken and BROKEN <= at < MENDED:
             number = rng.randrange(9999)
             found.append(line(at, "billing", f"connection pool exhausted after {number} ms", "ERROR"))

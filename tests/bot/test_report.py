@@ -92,12 +92,27 @@ def test_every_line_is_counted_in_the_column_of_its_minute(
     assert (data["since"], data["width"]) == (START.timestamp(), 60)
     seconds = int((END - START).total_seconds())
     failing = int((MENDED - BROKEN).total_seconds())
-    assert sum(lanes["messaging"]["lines"]) == seconds / 5
+    assert sum(lanes["messaging"]["lines"]) == seconds / 5 + 1
     assert sum(lanes["billing"]["errors"]) == failing
     minute = int((BROKEN - START).total_seconds()) // 60
     assert sum(lanes["billing"]["errors"][:minute]) == 0
     assert sum(lanes["billing"]["errors"][minute : minute + 9]) == failing
     assert [bucket for bucket, _ in data["changes"]] == [5, 20]
+
+
+def test_what_was_too_weak_stands_by_itself_and_near_the_incident(
+    reported: tuple[str, list[dict[str, str]]],
+) -> None:
+    shown = reported[0]
+    near = shown.split("<h3>Near it, but held back</h3>")[1].split("</article>")[0]
+    assert "new warning</b> in messaging" in near
+    assert "Held back: too weak to open an incident alone: it waited 10 min" in near
+    alone = shown.split('<h2 id="held-head">Signals that opened nothing</h2>')[1].split("</section>")[0]
+    assert "<b>1 time</b> new warning in messaging: too weak" in alone
+    assert [mark[1:] for mark in data_of(shown)["marks"] if not mark[4]] == [
+        ["new warning", "messaging", 1, ""]
+    ]
+    assert re.search(r'<g class="held"><title>new warning, 03:15:00 UTC, held back</title>', shown)
 
 
 def test_nothing_of_a_line_that_may_be_private_or_markup_is_in_the_file(
@@ -179,7 +194,7 @@ def test_without_any_line_the_page_says_so() -> None:
 def test_many_services_and_months_stay_a_small_page_in_which_every_line_is_counted(tmp_path: Path) -> None:
     lines = [
         line(START + timedelta(days=day, seconds=number), f"node-{number}", "tick")
-        for day in range(0, 400, 20)
+        for day in range(0, 400, 80)
         for number in range(60)
     ]
     shown = report_of(tmp_path, lines)
