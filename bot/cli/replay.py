@@ -56,6 +56,7 @@ def replay(
     from bot.report.page import page
     from bot.report.write import check_place, write_report
     from bot.signals import ended_by_signals
+    from models.errors import BadInput
     from stream.receivers.places import raise_limit
 
     which = None if explain is None else asked(explain)
@@ -91,15 +92,21 @@ def replay(
         sizes = (file.path.stat().st_size * (8 if file.packed else 1) for file in files)
         task = bar.add_task("", total=sum(sizes))
         summary = run(loaded, files, known, progress=lambda size: bar.advance(task, size), look=look)
-    if report is not None:
-        write_report(report, drawn[0])
     if json_out is not None:
         write_incidents(json_out, summary)
+    refused: BadInput | None = None
+    if report is not None:
+        try:
+            write_report(report, drawn[0])
+        except BadInput as error:
+            refused = error  # said last: what was found is shown first
     out = console()
     for each in told:
         show_explanation(out, each, named[0])
         out.print()
     _show(out, summary, skipped, listing=not told)
+    if refused is not None:
+        raise refused
     if report is not None:
         out.print(f"the report stands in {report}", soft_wrap=True)
     if which is not None:

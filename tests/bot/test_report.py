@@ -273,6 +273,19 @@ def test_a_directory_of_others_is_said_before_the_work(tmp_path: Path) -> None:
     assert run(["replay", str(tmp_path / "a.jsonl"), "--report", str(closed / "r.html")]) == 2
 
 
+def test_what_was_found_is_shown_and_written_though_the_report_cannot_be(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs, both = tmp_path / "a.jsonl", tmp_path / "both"
+    logs.write_text(line(START, "billing", "started") + "\n")
+    assert run(["replay", str(logs), "--json", str(both), "--report", str(both)]) == 2
+    said = capsys.readouterr()
+    assert "1 file, 1 line" in said.out
+    assert "both is no earlier report" in said.err
+    assert json.loads(both.read_text()) == []
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["a.jsonl", "both"]
+
+
 def test_a_report_keeps_the_rights_that_new_files_have_and_follows_a_link(tmp_path: Path) -> None:
     real, link = tmp_path / "real.html", tmp_path / "link.html"
     real.write_text(MARK)
