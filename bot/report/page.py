@@ -21,7 +21,7 @@ from command_center.incidents.reasons import kind_word
 
 MARK = "<!doctype html>\n<!-- mayday replay report -->\n"
 """How every report begins: what begins so may be written over by the next one."""
-_PARTS = Path(__file__).parent / "page"
+_PARTS = Path(__file__).parent / "assets"
 
 
 def page(day: Day) -> str:

@@ -304,7 +304,7 @@ def test_a_report_keeps_the_rights_that_new_files_have_and_follows_a_link(tmp_pa
 def colours() -> dict[str, dict[str, str]]:
     import bot.report.page as module
 
-    css = (Path(module.__file__).parent / "page" / "report.css").read_text()
+    css = (Path(module.__file__).parent / "assets" / "report.css").read_text()
     light, dark = css.split("@media (prefers-color-scheme: dark)")
     found = re.compile(r"--([a-z0-9-]+): (#[0-9a-f]{6});")
     base = dict(found.findall(light))
