@@ -24,7 +24,7 @@ class CorrelationSettings(_Settings):
         default=600, description="A signal this near to an incident's last one may join it"
     )
     joining: Seconds = Field(
-        default=300,
+        default=150,
         description="The same for a signal that the incident has not had before: new trouble soon is other trouble",
     )
     sibling_window: Seconds = Field(
@@ -38,6 +38,18 @@ class CorrelationSettings(_Settings):
         default=5,
         ge=1,
         description="Lines that a new error template needs before it opens an incident by itself",
+    )
+    chance: float = Field(
+        default=1e-3,
+        gt=0,
+        lt=1,
+        description="A sentence that is merely rare may be taken for a new trouble so often",
+    )
+    beside_chance: float = Field(
+        default=0.15,
+        gt=0,
+        le=1,
+        description="Two new sentences are one piece of evidence each if so few were to be expected in that time",
     )
     lasting: Seconds = Field(
         default=60,

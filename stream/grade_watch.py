@@ -33,7 +33,10 @@ class GradeWatch:
             score = self._novelty.score_one(x)
             self._novelty.learn_one(x)
             if score >= self._novelty.threshold:
-                evidence: dict[str, int | float | str] = {"count": first.count}
+                evidence: dict[str, int | float | str] = {
+                    "count": first.count,
+                    "minutes": self._novelty.minutes,
+                }
                 found.append(
                     Finding(
                         self._kinds[0],

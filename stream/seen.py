@@ -128,6 +128,11 @@ class Seen:
         """Return the time of the last line of each template."""
         return dict(zip(self.ids, self.lines.ts, strict=True))
 
+    def usual_counts(self) -> dict[str, int]:
+        """Return the lines of each template that speaks of no trouble: nobody misses the others."""
+        troubled = {row[3] for row in (*self.errors.rows, *self.warnings.rows)}
+        return {each: count for each, count in self.counts.items() if each not in troubled}
+
     def hosts(self) -> dict[str, int]:
         """Return the time of the last line of each host."""
         return dict(zip(self.lines.host, self.lines.ts, strict=True))

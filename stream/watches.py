@@ -73,7 +73,7 @@ class Watches:
             *self._errors.take(seen, seen.errors),
             *self._warnings.take(seen, seen.warnings),
             *self._drops.take(seen.slots),
-            *self._templates.take(seen.counts, seen.lasts(), seen.known_ns),
+            *self._templates.take(seen.usual_counts(), seen.lasts(), seen.known_ns),
             *self._gauges.take(seen.samples(self._due)),
             *self._personal.take(seen.ids, seen.lines.text, seen.known_ns),
             *self._clocks.take(seen.hosts().items(), seen.received_ns),

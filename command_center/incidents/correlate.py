@@ -34,12 +34,14 @@ from command_center.incidents.weight import (
     FAMILIES,
     Candidate,
     Fingerprint,
+    beside_by_chance,
     harmless,
     lasting,
     only_consequences,
     strong,
 )
 from command_center.settings import CorrelationSettings
+from models.detectors.failure_words import helps_itself
 from models.levels import Level
 from storage.facts import SignalKind
 from storage.records import IncidentStatus
@@ -77,7 +79,8 @@ class Mark(NamedTuple):
 
 @dataclass(frozen=True)
 class Known:
-    """What correlation needs to know of an incident. `since` stands in for the time of its first signal."""
+    """What correlation needs to know of an incident. `since` stands in for the time of its first signal; at `alive_at` it was
+    last seen in lines that were new with it."""
 
     id: str
     status: IncidentStatus
@@ -85,6 +88,7 @@ class Known:
     services: frozenset[str]
     resolved_at: datetime | None = None
     marks: Mapping[Fingerprint, Mark] = field(default_factory=dict)
+    alive_at: datetime | None = None
 
     @property
     def open(self) -> bool:
@@ -96,7 +100,8 @@ class Known:
 
     @property
     def last_at(self) -> datetime:
-        return max((mark.lively_at for mark in self.marks.values()), default=self.since)
+        lively = max((mark.lively_at for mark in self.marks.values()), default=self.since)
+        return lively if self.alive_at is None else max(lively, self.alive_at)
 
     def root(self, graph: ServiceGraph) -> str | None:
         """Return the service that is supposed to be the cause; None while no service is known."""
@@ -173,11 +178,12 @@ class _Round:
         for found in sorted([*held, *fresh], key=_in_time):
             if harmless(found.signal):
                 self._made.append(Decision(found, Verdict.IGNORED, None, "harmless_level"))
-            elif not self._join(found):
+            elif not self._join(found, sure=strong(found, self._settings)):
                 if strong(found, self._settings):
                     self._open(found, "strong_signal")
                 elif self._lasts(found, held):
-                    self._open(found, "goes_on")
+                    if not self._join(found, sure=True):
+                        self._open(found, "goes_on")
                 else:
                     waiting.append(found)
         again = {found.signal.id for found in held}
@@ -190,13 +196,20 @@ class _Round:
         """Let weak signals join what was opened meanwhile, or open one together; return those left alone."""
         alone: list[Candidate] = []
         for found in waiting:
-            if self._join(found):
+            if self._join(found, sure=False):
                 continue
             partner = next((other for other in alone if self._agree(other, found)), None)
             if partner is None:
                 alone.append(found)
                 continue
             alone.remove(partner)
+            if self._join(partner, sure=True) or self._join(found, sure=True):
+                alone.extend(
+                    each
+                    for each in (partner, found)
+                    if not any(made.found is each for made in self._made) and not self._join(each, sure=True)
+                )
+                continue
             home = self._open(partner, "two_weak_signals")
             self._known[home] = self._known[home].having(found)
             self._made.append(Decision(found, Verdict.JOINED, home, "two_weak_signals"))
@@ -216,6 +229,10 @@ class _Round:
         a, b = one.signal, other.signal
         apart = abs(a.at - b.at)
         if apart > timedelta(seconds=self._settings.window) or one.fingerprint == other.fingerprint:
+            return False
+        if helps_itself(str(a.template or "")) or helps_itself(str(b.template or "")):
+            return False
+        if beside_by_chance(a, b) > self._settings.beside_chance:
             return False
         errors = a.level >= Level.ERROR and b.level >= Level.ERROR
         if a.service != b.service:
@@ -259,8 +276,9 @@ class _Round:
             return None
         return min(near, key=lambda each: (each.first_at, each.id))
 
-    def _join(self, found: Candidate) -> bool:
-        for verdict, reason, fits in self._homes(found):
+    def _join(self, found: Candidate, *, sure: bool) -> bool:
+        """Let a signal join an incident if there is one for it; `sure` says whether it would open one if there is not."""
+        for verdict, reason, fits in self._homes(found, sure):
             homes = [each for each in self._known.values() if fits(each)]
             if homes:
                 home = max(homes, key=lambda each: (each.last_at, each.id))
@@ -271,7 +289,7 @@ class _Round:
                 return True
         return False
 
-    def _homes(self, found: Candidate) -> Iterable[tuple[Verdict, str, Callable[[Known], bool]]]:
+    def _homes(self, found: Candidate, sure: bool) -> Iterable[tuple[Verdict, str, Callable[[Known], bool]]]:
         """Yield the ways into an incident, best first; see the top of the module."""
         signal, settings, graph = found.signal, self._settings, self._graph
         service, at = str(signal.service), signal.at
@@ -307,8 +325,7 @@ class _Round:
             if each.status is not IncidentStatus.RESOLVED or each.resolved_at is None:
                 return False
             soon = timedelta(0) <= at - each.resolved_at <= timedelta(seconds=settings.quiet)
-            sure = strong(found, settings) or found.fingerprint in each.marks
-            return soon and sure and service in each.services
+            return soon and (sure or found.fingerprint in each.marks) and service in each.services
 
         def bursts_beside(each: Known) -> bool:
             if not close(each) or not self._bursts(signal.kind, signal.score):
@@ -336,7 +353,7 @@ class _Round:
         )
         yield Verdict.ECHO, "echo_of_resolved", echoes
         yield Verdict.REOPENED, "returned", returns
-        if strong(found, settings):
+        if sure:
             yield Verdict.JOINED, "on_the_call_path", lambda each: close(each) and related(each)
             yield Verdict.JOINED, "burst_together", bursts_beside
         elif found.family == "absence":

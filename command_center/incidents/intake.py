@@ -10,7 +10,7 @@ A signal that was held for its few lines is tried again when more of them come.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -23,7 +23,7 @@ from command_center.incidents.evidence import (
     traces,
 )
 from command_center.incidents.upkeep import Upkeep
-from command_center.incidents.weight import Candidate, Fingerprint
+from command_center.incidents.weight import NEW, Candidate, Fingerprint
 from command_center.settings import CenterSettings
 from models.levels import Level
 from models.sanitizer import SafeText
@@ -56,14 +56,13 @@ class Intake:
         self._upkeep.learn(tx, facts)
         counted = _counted(facts)
         fresh = self._unseen(tx, facts, counted)
-        moments = [record.at for record in fresh] or [
-            traffic.last_ts for report in facts for traffic in report.traffic if traffic.errors
-        ]
+        newest = _newest(facts)
+        moments = [record.at for record in fresh] or list(newest.values() if counted else ())
         if not moments:
             return taken
         held = self._held(tx, moments, counted)
         if fresh or held:
-            self._judge(tx, held, fresh, taken)
+            self._judge(tx, held, fresh, newest, taken)
         return taken
 
     def _unseen(
@@ -89,31 +88,40 @@ class Intake:
 
     def _held(
         self, tx: Transaction, moments: Sequence[datetime], counted: Counter[tuple[str, str]]
-    ) -> list[SignalRecord]:
-        """Return the held signals that may still become something, their new lines added."""
+    ) -> list[tuple[SignalRecord, bool]]:
+        """Return the held signals that may still become something, their new lines added, and whether there are such."""
         window = timedelta(seconds=self._settings.correlation.window)
         held = tx.rows(
             SignalRecord,
             "verdict = 'held' AND ts BETWEEN ? AND ? ORDER BY ts, id",
             [min(moments) - window, max(moments) + window],
         )
-        now: list[SignalRecord] = []
+        now: list[tuple[SignalRecord, bool]] = []
         for row in held:
             more = counted[str(row.service), row.template_id or ""]
             if more:
                 tx.execute('UPDATE signal SET "lines" = "lines" + ? WHERE id = ?', [more, row.id])
                 tx.changed.add(SignalRecord.table)
-            now.append(row.having(lines=row.lines + more))
+            now.append((row.having(lines=row.lines + more), more > 0))
         return now
 
     def _judge(
-        self, tx: Transaction, held: Sequence[SignalRecord], fresh: Sequence[SignalRecord], taken: Taken
+        self,
+        tx: Transaction,
+        held: Sequence[tuple[SignalRecord, bool]],
+        fresh: Sequence[SignalRecord],
+        newest: Mapping[str, datetime],
+        taken: Taken,
     ) -> None:
-        records = {record.id: record for record in (*held, *fresh)}
+        was_held = {record.id for record, _ in held}
+        records = {record.id: record for record in (*(record for record, _ in held), *fresh)}
         settings = self._settings.correlation
         decisions = correlate(
             self._known(tx, min(record.at for record in records.values())),
-            [Candidate(record.signal(), record.lines) for record in held],
+            [
+                Candidate(record.signal(), record.lines, newest.get(str(record.service)) if more else None)
+                for record, more in held
+            ],
             [Candidate(record.signal(), record.lines) for record in fresh],
             self._upkeep.graph,
             settings,
@@ -128,7 +136,6 @@ class Intake:
             for key in sorted(by_incident, key=_order)
         }
         seen = self._seen(tx, ids.values())
-        was_held = {record.id for record in held}
         last_at = {key: trace.last_at for key, trace in seen.items()}
         gap = timedelta(seconds=settings.flap_gap)
         for decision in decisions:
@@ -163,6 +170,11 @@ class Intake:
             Incident, "status NOT IN ('resolved', 'closed') OR resolved_at >= ? ORDER BY id", [since]
         )
         marks = traces(tx, [incident.id for incident in incidents]) if incidents else {}
+        said = _last_said(
+            tx,
+            {trace.template_id for found in marks.values() for trace in found if trace.kind in NEW},
+            oldest - timedelta(seconds=self._settings.correlation.window),
+        )
         return [
             Known(
                 id=incident.id,
@@ -175,6 +187,14 @@ class Intake:
                 ),
                 resolved_at=incident.resolved_at,
                 marks={trace.mark.fingerprint: trace.mark for trace in marks.get(incident.id, [])},
+                alive_at=max(
+                    (
+                        said[trace.template_id]
+                        for trace in marks.get(incident.id, ())
+                        if trace.kind in NEW and trace.template_id in said
+                    ),
+                    default=None,
+                ),
             )
             for incident in incidents
         ]
@@ -216,6 +236,29 @@ class Intake:
 def _order(key: str) -> tuple[int, str]:
     """Sort keys of correlation so that new incidents are numbered in the order they were decided on."""
     return (int(key.removeprefix("new-")), key) if key.startswith("new-") else (0, key)
+
+
+def _last_said(
+    tx: Transaction, templates: Collection[str | None], since: datetime
+) -> dict[str | None, datetime]:
+    """Return the newest minute from `since` on in which each template was counted above INFO."""
+    rows = tx.execute(
+        """SELECT template_id, max("minute") FROM pattern_minute
+           WHERE "minute" >= ? AND template_id IN (SELECT unnest(?::VARCHAR[])) AND (level = 0 OR level >= ?)
+           GROUP BY template_id""",
+        [since, sorted(each for each in templates if each), int(Level.WARN)],
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def _newest(facts: Iterable[BlockFacts]) -> dict[str, datetime]:
+    """Return the time of the newest line of each service."""
+    newest: dict[str, datetime] = {}
+    for report in facts:
+        for traffic in report.traffic:
+            service = str(traffic.service)
+            newest[service] = max(traffic.last_ts, newest.get(service, traffic.last_ts))
+    return newest
 
 
 def _counted(facts: Iterable[BlockFacts]) -> Counter[tuple[str, str]]:

@@ -7,12 +7,12 @@ strong; what may pass by itself is weak until it lasts.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import NamedTuple
 
 from command_center.settings import CorrelationSettings
-from models.detectors.failure_words import speaks_of_failure
+from models.detectors.failure_words import helps_itself, speaks_of_failure
 from models.levels import Level
 from storage.facts import Signal, SignalKind
 
@@ -43,14 +43,23 @@ _SURE = frozenset(
         SignalKind.FORECAST,
     )
 )
-_MAY_LAST = frozenset(("warnings", "figures"))
+_MAY_LAST = frozenset(("errors", "warnings", "figures"))
+_PAUSE = timedelta(seconds=150)
+"""What goes on is told of once a minute; after a longer pause it has begun anew."""
+NEW = frozenset((SignalKind.NEW_ERROR_TEMPLATE, SignalKind.NEW_WARNING_TEMPLATE))
 
 
 class Candidate(NamedTuple):
-    """A signal to decide on, with the lines of its template counted so far (0 for silence)."""
+    """A signal to decide on, with the lines of its template counted so far (0 for silence), and the time of the newest."""
 
     signal: Signal
     lines: int
+    until: datetime | None = None
+
+    @property
+    def span(self) -> timedelta:
+        """How long its lines have come so far."""
+        return max(timedelta(0), (self.until or self.signal.at) - self.signal.at)
 
     @property
     def fingerprint(self) -> Fingerprint:
@@ -66,7 +75,32 @@ def strong(found: Candidate, settings: CorrelationSettings) -> bool:
     signal = found.signal
     if signal.kind in _SURE or (signal.level >= Level.FATAL and found.family == "errors"):
         return True
-    return found.family == "errors" and signal.level >= Level.ERROR and found.lines >= settings.min_lines
+    if found.family != "errors" or signal.level < Level.ERROR or found.lines < settings.min_lines:
+        return False
+    return not helps_itself(str(signal.template or "")) and by_chance(found) <= settings.chance
+
+
+def by_chance(found: Candidate) -> float:
+    """Return how probable it is that a sentence which is not new at all, only rare, comes so often by chance.
+
+    It was not said in all the time its service was watched before, t, and then n times within s: of a Poisson process whose rate is
+    known from its first event alone, n - 1 more within s have the probability (s / (s + t)) ** (n - 1). 0 where that time is
+    not known, or the signal is not about a new sentence.
+    """
+    minutes = found.signal.evidence.get("minutes")
+    if found.signal.kind not in NEW or not isinstance(minutes, int | float):
+        return 0.0
+    span = found.span.total_seconds()
+    return float((span / (span + 60.0 * max(1.0, minutes))) ** max(0, found.lines - 1))
+
+
+def beside_by_chance(one: Signal, other: Signal) -> float:
+    """Return how many new sentences are to be expected in the time between two of them: the score is the chance that a minute
+    brings none."""
+    if one.kind not in NEW or other.kind not in NEW:
+        return 0.0
+    minutes = (abs(one.at - other.at) + timedelta(seconds=30)) / timedelta(minutes=1)
+    return (1 - min(one.score, other.score)) * minutes
 
 
 def lasting(
@@ -76,20 +110,31 @@ def lasting(
 
     `before` are the signals of its service that were held; a change of the service just before makes one wait longer, for what
     restarts complains for a while, and of warnings only those count then that speak of failure: a release has new things to warn of.
+    What a service says it helps itself with has to last as long.
     """
     if found.family not in _MAY_LAST:
         return False
-    if (
-        after_change
-        and found.family == "warnings"
-        and not speaks_of_failure(str(found.signal.template or ""))
-    ):
+    template = str(found.signal.template or "")
+    if after_change and found.family == "warnings" and not speaks_of_failure(template):
         return False
-    wait = settings.settle_after_change if after_change else settings.lasting
-    return any(
-        each.fingerprint == found.fingerprint and found.signal.at - each.signal.at >= timedelta(seconds=wait)
-        for each in before
-    )
+    longer = after_change or helps_itself(template)
+    wait = timedelta(seconds=settings.settle_after_change if longer else settings.lasting)
+    if found.family == "errors" and not longer:
+        return False  # errors in number need not last
+    if found.signal.kind in NEW and found.lines >= settings.min_lines and wait <= found.span <= wait + _PAUSE:
+        # Nobody is woken by a warning as by an error: it has to be much rarer.
+        return by_chance(found) <= settings.chance ** (2 if found.family == "warnings" else 1)
+    since = found.signal.at
+    for at in sorted((each.signal.at for each in before if _same(each, found)), reverse=True):
+        if since - at > _PAUSE:
+            break
+        since = min(since, at)
+    return found.signal.at - since >= wait
+
+
+def _same(one: Candidate, other: Candidate) -> bool:
+    """Say whether two signals of one service are about the same: the same lines, or the same figure."""
+    return one.family == other.family and one.signal.template_id == other.signal.template_id
 
 
 def harmless(signal: Signal) -> bool:

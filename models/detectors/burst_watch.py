@@ -52,6 +52,7 @@ class _Slot:
     errors: int = 0
     lines: int = 0
     flagged: bool = False
+    spent: bool = False
     templates: dict[str, int] = field(default_factory=dict)
 
     def add(self, templates: Mapping[str, int]) -> None:
@@ -136,6 +137,9 @@ class BurstWatch:
 
     def _judge(self) -> Burst | None:
         best: tuple[float, int, list[_Slot]] = (0.0, 0, [])
+        if self._last and not self._goes_on():
+            for slot in self._slots.values():  # a burst that is over makes no other
+                slot.spent = slot.spent or slot.flagged
         for length in WINDOWS:
             window = self._window(length)
             errors, lines = _errors(window), sum(slot.lines for slot in window)
@@ -160,12 +164,14 @@ class BurstWatch:
 
     def _window(self, length: int) -> list[_Slot]:
         numbers = range(self._newest - length + 1, self._newest + 1)
-        return [self._slots[number] for number in numbers if number in self._slots]
+        return [self._slots[each] for each in numbers if each in self._slots and not self._slots[each].spent]
 
     def _goes_on(self) -> bool:
         """Whether the last minute is two deviations above the usual."""
         usual = self._detector.usual(_RECENT)
-        return _errors(self._window(_RECENT)) > usual + 2 * math.sqrt(usual)
+        last = range(self._newest - _RECENT + 1, self._newest + 1)
+        errors = _errors([self._slots[each] for each in last if each in self._slots])
+        return errors > usual + 2 * math.sqrt(usual)
 
     def _report(self, newest: int) -> bool:
         """Note that the newest slot is flagged; say whether that is to be reported."""

@@ -1,4 +1,4 @@
-"""Whether a template speaks of failure, where no level says so."""
+"""Whether a template speaks of failure, where no level says so, and whether the service helps itself."""
 
 from __future__ import annotations
 
@@ -11,6 +11,12 @@ _WORDS: Final = re.compile(
     re.IGNORECASE,
 )
 _JOINED: Final = re.compile(r"(?:Error|Exception|Failure)\b")  # NullPointerException
+_HELPED: Final = re.compile(
+    r"(?<![a-z])(?:try(?:ing)? (?:again|the next|another|once more)|will (?:retry|reconnect|try)|retrying|re-?connecting"
+    r"|re-?connected|re-?opening|opening (?:another|a new)|next (?:address|node|endpoint|server|replica)|ignor(?:ed|ing)"
+    r"|skip(?:ped|ping)|approved|authori[sz]ed (?:scan|test)|planned|recovered|resumed|drain(?:ed|ing))(?![a-z])",
+    re.IGNORECASE,
+)
 
 
 def speaks_of_failure(template: str) -> bool:
@@ -20,3 +26,12 @@ def speaks_of_failure(template: str) -> bool:
     [True, True, False, False]
     """
     return bool(_WORDS.search(template) or _JOINED.search(template))
+
+
+def helps_itself(template: str) -> bool:
+    """Say whether `template` tells what the service does about a trouble, or that it was meant to be.
+
+    >>> [helps_itself(t) for t in ("<IP> refused, trying the next address", "bad line <NUM> skipped", "retries exhausted")]
+    [True, True, False]
+    """
+    return bool(_HELPED.search(template))

@@ -48,6 +48,11 @@ class NewErrorTemplate(Detector):
         self._minute: int | None = None
         self._counted = False  # whether this minute already counts as one with something new
 
+    @property
+    def minutes(self) -> int:
+        """Minutes with lines of the service that were passed so far; old ones fade."""
+        return round(self._minutes)
+
     def score_one(self, x: Features) -> float:
         if x["template"] in self._known or self._passed < self.least_minutes:
             return 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 from center_rig import CALLS, at, signal
@@ -274,7 +275,7 @@ WARNING = SignalKind.WARNING_BURST
 FIGURE = SignalKind.FIGURE_SHIFT
 
 
-def weak(kind: SignalKind, seconds: float, service: str = "billing", template: str = "retrying") -> Signal:
+def weak(kind: SignalKind, seconds: float, service: str = "billing", template: str = "retries") -> Signal:
     return signal(service, seconds, kind=kind, template=template, level=Level.WARN)
 
 
@@ -297,8 +298,9 @@ def test_what_was_changed_just_before_may_complain_for_longer() -> None:
         ("header will go away", 181, False),
     ):
         first = found(weak(WARNING, 0, template=template))
+        between = [found(weak(WARNING, at_s, template=template)) for at_s in range(60, seconds, 60)]
         second = [found(weak(WARNING, seconds, template=template))]
-        decisions = correlate((), (first,), second, GRAPH, SETTINGS, changed)
+        decisions = correlate((), (first, *between), second, GRAPH, SETTINGS, changed)
         assert any(each.verdict is Verdict.OPENED for each in decisions) is opens
 
 
@@ -316,8 +318,8 @@ def test_two_weak_signals_further_apart_than_new_trouble_joins_are_still_one() -
 
 def test_a_service_that_is_called_less_belongs_to_what_troubles_its_caller() -> None:
     decisions = decide(
-        signal("api-gateway", 200, kind=SignalKind.TRAFFIC_DROP, template="x"),
-        signal("auth", 210, kind=SignalKind.TRAFFIC_DROP, template="x"),
+        signal("api-gateway", 100, kind=SignalKind.TRAFFIC_DROP, template="x"),
+        signal("auth", 110, kind=SignalKind.TRAFFIC_DROP, template="x"),
         known=(known(signal("billing", 0), signal("api-gateway", 10)),),
     )
     assert {each.incident for each in decisions} == {"INC-1"}
@@ -341,13 +343,53 @@ def test_personal_data_are_an_incident_of_their_own_beside_any_other() -> None:
 
 def test_new_trouble_of_a_service_minutes_after_the_last_is_another_incident() -> None:
     old = known(signal("billing", 0), signal("billing", 60))
-    assert [each.incident for each in decide(signal("billing", 350, template="other"), known=(old,))] == [
+    assert [each.incident for each in decide(signal("billing", 200, template="other"), known=(old,))] == [
         "INC-1"
     ]
-    assert [each.incident for each in decide(signal("billing", 370, template="other"), known=(old,))] == [
+    assert [each.incident for each in decide(signal("billing", 220, template="other"), known=(old,))] == [
         "new-1"
     ]
     assert [each.incident for each in decide(signal("billing", 600), known=(old,))] == ["INC-1"]
+
+
+def test_what_began_anew_after_a_pause_has_not_gone_on() -> None:
+    decisions = decide(weak(WARNING, 400), held=(found(weak(WARNING, 0)),))
+    assert {each.incident for each in decisions} == {None}
+
+
+def test_a_sentence_that_is_merely_rare_opens_nothing_however_often_it_comes_in_the_end() -> None:
+    def said(lines: int, over_s: float, minutes: int) -> bool:
+        first = signal("billing", 0, kind=NEW, score=0.9).model_copy(
+            update={"evidence": {"minutes": minutes}}
+        )
+        return any(
+            each.verdict is Verdict.OPENED
+            for each in correlate((), (Candidate(first, lines, at(over_s)),), (), GRAPH, SETTINGS)
+        )
+
+    assert not said(5, 420, 5)  # once in five minutes, then five times in seven
+    assert said(5, 10, 5)
+    assert said(5, 300, 120)
+
+
+@pytest.mark.parametrize("level", [Level.ERROR, Level.WARN])
+def test_what_a_service_helps_itself_with_has_to_last(level: Level) -> None:
+    kind = NEW if level is Level.ERROR else SignalKind.NEW_WARNING_TEMPLATE
+    first = signal("billing", 0, kind=kind, level=level, template="refused, trying the next address")
+    first = first.model_copy(update={"evidence": {"minutes": 90}})
+
+    def opens(seconds: float) -> bool:
+        held = (Candidate(first, 60, at(seconds)),)
+        return any(each.verdict is Verdict.OPENED for each in correlate((), held, (), GRAPH, SETTINGS))
+
+    assert [opens(seconds) for seconds in (30, 120, 185)] == [False, False, True]
+
+
+def test_an_incident_lives_as_long_as_the_lines_that_were_new_with_it() -> None:
+    old = known(signal("billing", 0))
+    later = signal("billing", 400, template="other")
+    assert {each.incident for each in decide(later, known=(old,))} == {"new-1"}
+    assert {each.incident for each in decide(later, known=(replace(old, alive_at=at(380)),))} == {"INC-1"}
 
 
 def test_a_new_error_of_a_caller_and_of_whom_it_calls_are_evidence_together() -> None:
