@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from operator import floordiv, itemgetter
@@ -128,9 +128,11 @@ class Seen:
         """Return the time of the last line of each template."""
         return dict(zip(self.ids, self.lines.ts, strict=True))
 
-    def usual_counts(self) -> dict[str, int]:
+    def usual_counts(self) -> Mapping[str, int]:
         """Return the lines of each template that speaks of no trouble: nobody misses the others."""
-        troubled = {row[3] for row in (*self.errors.rows, *self.warnings.rows)}
+        troubled = {row[3] for noted in (self.errors, self.warnings) for row in noted.rows}
+        if not troubled:
+            return self.counts
         return {each: count for each, count in self.counts.items() if each not in troubled}
 
     def hosts(self) -> dict[str, int]:

@@ -15,9 +15,10 @@ calls; 4. an open incident near in time, where both burst and share a callee (or
 and draws
    nothing else in, so that an old incident nobody closed does not swallow new trouble.
 
-What finds no home opens an incident if it is strong, unless so many were opened just now that it is a storm: then it joins the
-first of those. Else it is held, and tried again while the window lasts:
-more lines of it, or a second weak signal beside it, make it one. Harmless levels are ignored.
+An incident lives as long as lines that were new with it. A weak signal that lasts, and two that are evidence together, look for a
+home as a strong one does. What finds no home opens an incident if it is strong, unless so many were opened just now that it is a
+storm: then it joins the first of those. Else it is held, and tried again while the window lasts: more lines of it, or a second
+weak signal beside it, make it one. Harmless levels are ignored.
 """
 
 from __future__ import annotations
@@ -178,14 +179,16 @@ class _Round:
         for found in sorted([*held, *fresh], key=_in_time):
             if harmless(found.signal):
                 self._made.append(Decision(found, Verdict.IGNORED, None, "harmless_level"))
-            elif not self._join(found, sure=strong(found, self._settings)):
-                if strong(found, self._settings):
-                    self._open(found, "strong_signal")
-                elif self._lasts(found, held):
-                    if not self._join(found, sure=True):
-                        self._open(found, "goes_on")
-                else:
-                    waiting.append(found)
+                continue
+            sure = strong(found, self._settings)
+            if self._join(found, sure=sure):
+                continue
+            if sure:
+                self._open(found, "strong_signal")
+            elif not self._lasts(found, held):
+                waiting.append(found)
+            elif not self._join(found, sure=True):
+                self._open(found, "goes_on")
         again = {found.signal.id for found in held}
         for found in self._pair(waiting):
             if found.signal.id not in again:
@@ -203,12 +206,9 @@ class _Round:
                 alone.append(found)
                 continue
             alone.remove(partner)
-            if self._join(partner, sure=True) or self._join(found, sure=True):
-                alone.extend(
-                    each
-                    for each in (partner, found)
-                    if not any(made.found is each for made in self._made) and not self._join(each, sure=True)
-                )
+            left = [each for each in (partner, found) if not self._join(each, sure=True)]
+            if len(left) < 2:  # what one of them joined may now be the other's
+                alone.extend(each for each in left if not self._join(each, sure=True))
                 continue
             home = self._open(partner, "two_weak_signals")
             self._known[home] = self._known[home].having(found)

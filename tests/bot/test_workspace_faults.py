@@ -20,7 +20,7 @@ pytest_plugins = ("bot.workspace.fixture",)
 
 @pytest.fixture
 def workspace_settings() -> WorkspaceSettings:
-    return WorkspaceSettings(port=0, ack_seconds=0.4, retry_seconds=(0.0, 0.05), max_connections=3)
+    return WorkspaceSettings(port=0, retry_seconds=(0.0, 0.05), max_connections=3)
 
 
 # faults on deliveries

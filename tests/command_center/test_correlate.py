@@ -352,6 +352,18 @@ def test_new_trouble_of_a_service_minutes_after_the_last_is_another_incident() -
     assert [each.incident for each in decide(signal("billing", 600), known=(old,))] == ["INC-1"]
 
 
+def test_what_goes_on_and_two_weak_signals_join_the_trouble_of_whom_their_service_calls() -> None:
+    old = known(signal("billing", 0), signal("billing", 60))
+    lasts = decide(
+        weak(WARNING, 61, "api-gateway"), held=(found(weak(WARNING, 0, "api-gateway")),), known=(old,)
+    )
+    assert (Verdict.JOINED, "INC-1") in [(each.verdict, each.incident) for each in lasts]
+    together = decide(
+        weak(WARNING, 20, "api-gateway"), weak(FIGURE, 30, "api-gateway", "answered"), known=(old,)
+    )
+    assert [each.incident for each in together] == ["INC-1", "INC-1"]
+
+
 def test_what_began_anew_after_a_pause_has_not_gone_on() -> None:
     decisions = decide(weak(WARNING, 400), held=(found(weak(WARNING, 0)),))
     assert {each.incident for each in decisions} == {None}

@@ -216,6 +216,15 @@ def test_a_burst_is_over_soon_after_its_end_though_harmless_errors_go_on() -> No
     assert all(at < 2100 + 90 for at, _ in seconds(watch, 2100, 900, harmless))
 
 
+def test_a_burst_that_is_over_makes_no_other_of_a_few_errors_more() -> None:
+    watch = BurstWatch(SETTINGS)
+    harmless = lambda at: int(at % 15 == 0)  # noqa: E731 - four a minute
+    assert seconds(watch, 0, 1800, harmless) == []
+    assert seconds(watch, 1800, 120, lambda _: 3)
+    seconds(watch, 1920, 90, harmless)
+    assert seconds(watch, 2010, 60, lambda at: int(at % 5 == 0)) == []
+
+
 def test_the_commonest_template_of_the_window_stands_for_a_burst() -> None:
     watch = BurstWatch(SETTINGS)
     seconds(watch, 0, 600, lambda _: 0)

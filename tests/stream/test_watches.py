@@ -57,6 +57,18 @@ def test_slow_answers_personal_data_and_failure_at_a_harmless_level_are_signalle
     assert (new.level, "timed out" in str(new.template)) == (Level.INFO, True)
 
 
+def test_nobody_misses_a_sentence_of_trouble() -> None:
+    blocks = []
+    for step in range(20 * 12):
+        at = NOW + 5 * step
+        lines = [line("portal", f"answered order {step}", at)]
+        if step < 13 * 12:
+            lines += [line("portal", f"upstream timed out, attempt {step}", at), line("portal", "beat", at)]
+        blocks.append(block(step, [message(lines, seconds(at)), tick(seconds(at))]))
+    quiet = [each for each in signals(flow(), blocks) if each.kind is SignalKind.TEMPLATE_SILENCE]
+    assert [str(each.template) for each in quiet] == ["beat"]
+
+
 def test_no_signal_holds_what_a_person_was_asked_by() -> None:
     for signal in signals(flow(), day(24)):
         said = signal.model_dump_json()
