@@ -8,7 +8,7 @@ destroys the file.
 A seal is AES-256-GCM with a random nonce: `version (1 byte) | nonce (12) | ciphertext | tag (16)`, so sealed
 bytes are `OVERHEAD` longer than plain ones. `context` is authenticated, not stored: bytes moved to another
 place do not open. Random nonces are safe for about 2**32 seals per key; what seals faster than that (the
-spool) uses data keys.
+spool) uses data keys. A format whose own header carries the nonce seals with `box` and opens with `unbox`.
 
 Fails with `SealBroken` (altered bytes), `WrongKey` (sealed under another master key) and `KeyUnusable` (the
 key itself cannot be used); none of them quotes a key or sealed bytes. Python cannot erase a key from memory:
@@ -50,6 +50,7 @@ KEY_ID_BYTES: Final = 8
 WRAPPED_BYTES: Final = KEY_ID_BYTES + KEY_BYTES + OVERHEAD
 
 _VERSION: Final = b"\x01"
+_BROKEN: Final = "A seal is broken: the bytes were altered, moved, or sealed under another key"
 _SALT: Final = b"mayday key ring 1"
 _PURPOSE: Final = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _RESTORE: Final = (
@@ -95,20 +96,26 @@ class Seal:
 
     def seal(self, plain: bytes, context: bytes) -> bytes:
         """Return `plain` sealed, `OVERHEAD` bytes longer; `context` must be given again to open it."""
-        nonce = os.urandom(NONCE_BYTES)
-        return b"".join((_VERSION, nonce, self._cipher.encrypt(nonce, plain, context)))
+        nonce = new_nonce()
+        return b"".join((_VERSION, nonce, self.box(nonce, plain, context)))
 
     def open(self, sealed: bytes, context: bytes) -> bytes:
         """Return the plain bytes. Raises `SealBroken` for another key or context or any altered byte."""
         if len(sealed) < OVERHEAD or sealed[:1] != _VERSION:
             raise SealBroken("These bytes are not sealed as this version seals them")
         view = memoryview(sealed)
+        return self.unbox(view[1 : 1 + NONCE_BYTES], view[1 + NONCE_BYTES :], context)
+
+    def box(self, nonce: bytes, plain: bytes, context: bytes) -> bytes:
+        """Return `plain` sealed under a `new_nonce`, `TAG_BYTES` longer; for formats that keep the nonce themselves."""
+        return self._cipher.encrypt(nonce, plain, context)
+
+    def unbox(self, nonce: bytes | memoryview, boxed: bytes | memoryview, context: bytes) -> bytes:
+        """Return the plain bytes of a `box`. Raises `SealBroken` for another nonce, key, context or altered byte."""
         try:
-            return self._cipher.decrypt(view[1 : 1 + NONCE_BYTES], view[1 + NONCE_BYTES :], context)
+            return self._cipher.decrypt(nonce, boxed, context)
         except InvalidTag:
-            raise SealBroken(
-                "A seal is broken: the bytes were altered, moved, or sealed under another key"
-            ) from None
+            raise SealBroken(_BROKEN) from None
 
 
 class KeyRing:
@@ -178,6 +185,11 @@ class KeyRing:
                 hint=f"Give back the key that made this state, in keys/master.key or {VARIABLE}",
             )
         return self._wrapping.open(wrapped[KEY_ID_BYTES:], b"data key")
+
+
+def new_nonce() -> bytes:
+    """Return a fresh random nonce for one `Seal.box`; a nonce that seals twice under one key breaks both."""
+    return os.urandom(NONCE_BYTES)
 
 
 def new_data_key() -> bytes:

@@ -3,9 +3,9 @@
 ```
 marker 8 | seq u64 | received_ns i64 | part u32 | box length u32 | nonce 12 | crc32 of all these u32 | box
 ```
-Little-endian. The box is AES-256-GCM under the segment's own data key; header and segment are authenticated
-with it, so a frame opens nowhere else. A reader that lost its way looks for the next marker whose header
-checks. `part` is the number of entries in a block, and the index inside the block in the quarantine.
+Little-endian. The box is sealed under the segment's own data key; header and segment are authenticated with it,
+so a frame opens nowhere else. A reader that lost its way looks for the next marker whose header checks. `part`
+is the number of entries in a block, and the index inside the block in the quarantine.
 
 >>> parse(bytes(HEADER_BYTES)) is None
 True
@@ -13,15 +13,11 @@ True
 
 from __future__ import annotations
 
-import os
 import struct
 import zlib
 from typing import Final, NamedTuple
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-from storage.seal import TAG_BYTES
+from storage.seal import TAG_BYTES, Seal, SealBroken, new_nonce
 
 MARKER: Final = bytes.fromhex("f1b0c8a96d7e3352")
 _FIELDS: Final = struct.Struct("<8sQqII12s")
@@ -46,12 +42,12 @@ class FrameHeader(NamedTuple):
 
 
 def make(
-    cipher: AESGCM, context: bytes, seq: int, received_ns: int, part: int, plain: bytes
+    seal: Seal, context: bytes, seq: int, received_ns: int, part: int, plain: bytes
 ) -> tuple[bytes, bytes]:
     """Return header and box of a new frame; `context` names the segment."""
-    nonce = os.urandom(12)
+    nonce = new_nonce()
     fields = _FIELDS.pack(MARKER, seq, received_ns, part, len(plain) + TAG_BYTES, nonce)
-    return fields + _CHECK.pack(zlib.crc32(fields)), cipher.encrypt(nonce, plain, context + fields)
+    return fields + _CHECK.pack(zlib.crc32(fields)), seal.box(nonce, plain, context + fields)
 
 
 def parse(header: bytes) -> FrameHeader | None:
@@ -66,10 +62,10 @@ def parse(header: bytes) -> FrameHeader | None:
     return FrameHeader(seq, received_ns, part, length, nonce)
 
 
-def open_box(cipher: AESGCM, context: bytes, header: FrameHeader, box: bytes) -> bytes | None:
+def open_box(seal: Seal, context: bytes, header: FrameHeader, box: bytes) -> bytes | None:
     """Return the plain bytes, None if header, box or segment are not those it was sealed with."""
     fields = _FIELDS.pack(MARKER, header.seq, header.received_ns, header.part, header.length, header.nonce)
     try:
-        return cipher.decrypt(header.nonce, box, context + fields)
-    except InvalidTag:
+        return seal.unbox(header.nonce, box, context + fields)
+    except SealBroken:
         return None

@@ -21,9 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-from storage.seal import WRAPPED_BYTES, KeyRing, SealBroken, WrongKey, new_data_key
+from storage.seal import WRAPPED_BYTES, KeyRing, Seal, SealBroken, WrongKey, new_data_key
 from stream.spool import frame
 from stream.spool.entry import Damage
 from stream.spool.files import FileOperations
@@ -107,7 +105,7 @@ class Segment:
     def __init__(self, descriptor: int, header: SegmentHeader, key: bytes, copies: int = 2) -> None:
         self.descriptor, self.header = descriptor, header
         self.copies = copies  # how many of the header's two copies are whole
-        self._cipher = AESGCM(key)
+        self._seal = Seal(key)
         self._context = struct.pack("<Q", header.number) + header.identity
 
     @classmethod
@@ -170,7 +168,7 @@ class Segment:
 
     def make(self, seq: int, received_ns: int, part: int, plain: bytes) -> tuple[bytes, bytes]:
         """Return the two parts of a frame that opens in this segment only."""
-        return frame.make(self._cipher, self._context, seq, received_ns, part, plain)
+        return frame.make(self._seal, self._context, seq, received_ns, part, plain)
 
     def read(self, offset: int, end: int) -> Found | Damage | None:
         """What stands at `offset`: a frame, damage up to the next frame or to `end`, or None at the end.
@@ -183,7 +181,7 @@ class Segment:
         if header is None:
             return self._lost(offset, end)
         box = os.pread(self.descriptor, header.length, offset + frame.HEADER_BYTES)
-        plain = frame.open_box(self._cipher, self._context, header, box)
+        plain = frame.open_box(self._seal, self._context, header, box)
         if plain is None:
             return Damage(self.header.number, offset, header.frame_bytes, BLOCK_ALTERED)
         return Found(header, plain, offset + header.frame_bytes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hmac
 import os
+import re
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,9 +15,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.layout import Layout
-from storage.seal import OVERHEAD, WRAPPED_BYTES, KeyRing, KeyUnusable, SealBroken, WrongKey, new_data_key
+from storage.seal import (
+    OVERHEAD,
+    TAG_BYTES,
+    WRAPPED_BYTES,
+    KeyRing,
+    KeyUnusable,
+    SealBroken,
+    WrongKey,
+    new_data_key,
+    new_nonce,
+)
 
 KEY = bytes(range(32))
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -52,6 +64,33 @@ def test_a_cut_a_moved_or_a_foreign_seal_does_not_open() -> None:
         ring.seal("live").open(sealed, b"shard 3")
     with pytest.raises(SealBroken):
         KeyRing(bytes(32)).seal("state").open(sealed, b"shard 3")
+
+
+def test_a_box_opens_with_its_own_nonce_and_context_alone() -> None:
+    seal, nonce = KeyRing(KEY).seal("state"), new_nonce()
+    boxed = seal.box(nonce, b"17 lines", b"frame 3")
+    assert len(boxed) == len(b"17 lines") + TAG_BYTES
+    assert seal.unbox(nonce, boxed, b"frame 3") == b"17 lines"
+    altered = bytes([boxed[0] ^ 1]) + boxed[1:]
+    for attempt in (
+        (new_nonce(), boxed, b"frame 3"),
+        (nonce, boxed, b"frame 4"),
+        (nonce, altered, b"frame 3"),
+    ):
+        with pytest.raises(SealBroken):
+            seal.unbox(*attempt)
+
+
+def test_whatever_is_sealed_goes_through_the_one_port() -> None:
+    rooms = ("bot", "command_center", "stream", "models", "knowledge_base", "storage")
+    ciphers = re.compile(r"cryptography\S*\.ciphers|Fernet|\bnacl\b|\bCrypto\b")
+    users = {
+        str(path.relative_to(ROOT))
+        for room in rooms
+        for path in (ROOT / room).rglob("*.py")
+        if ciphers.search(path.read_text())
+    }
+    assert users == {"storage/seal.py"}
 
 
 def test_two_seals_of_the_same_bytes_differ() -> None:

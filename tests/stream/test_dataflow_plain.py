@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from datetime import UTC, datetime
 
+import msgpack
 import pytest
 
 from models.levels import Level
@@ -18,9 +19,9 @@ from storage.facts import BlockFacts, Signal, SignalKind
 from storage.seal import KeyRing, SealBroken
 from stream.field_settings import FieldSettings
 from stream.fields import Lines
-from stream.flow_errors import TooManyFaults
+from stream.flow_errors import StateUnreadable, TooManyFaults
 from stream.flow_settings import FlowSettings
-from stream.grouping import SHARDS, UNKNOWN_CONTROL, CountedAside, shard_of
+from stream.grouping import SHARDS, UNKNOWN_CONTROL, CountedAside, key_of, shard_of
 from stream.plain import PlainFlow, run_plain
 from stream.spool import Block, Entry, Kind, Quarantined
 from stream.testing import block, garbage, line, message, seconds, tick
@@ -268,6 +269,27 @@ def test_a_state_belongs_to_its_shard() -> None:
     ((number, state),) = at.snapshots().items()
     with pytest.raises(SealBroken):
         flow().restore({(number + 1) % SHARDS: state})
+
+
+def with_another_schema(packed: bytes) -> bytes:
+    state = msgpack.unpackb(packed, unicode_errors="surrogatepass") | {"schema": 10**6}
+    return bytes(msgpack.packb(state, unicode_errors="surrogatepass"))
+
+
+def test_a_state_of_another_version_is_refused_with_the_way_out() -> None:
+    at = flow()
+    at.step(block(0, [message([line("api", "x", NOW)], seconds(NOW))]))
+    ((number, state),) = at.snapshots().items()
+    seal, context = RING.seal("state"), b"shard " + key_of(number).encode()
+    plain = seal.open(state, context)
+    services = msgpack.unpackb(plain)["services"]
+    older_services = msgpack.packb(
+        msgpack.unpackb(plain) | {"services": [with_another_schema(each) for each in services]}
+    )
+    for older in (with_another_schema(plain), older_services):
+        with pytest.raises(StateUnreadable, match="another version") as refused:
+            flow().restore({number: seal.seal(older, context)})
+        assert refused.value.hint == StateUnreadable.remedy
 
 
 # -- detectors in the flow --------------------------------------------------------------------------------------
