@@ -20,6 +20,7 @@ PARTS: dict[str, list[str]] = {
     "outage": ["-m", "benchmarks.outage"],
     "throughput": ["-m", "benchmarks.throughput"],
     "templates": ["-m", "benchmarks.templates"],
+    "set_up": ["-m", "benchmarks.set_up"],
     "demo": ["-m", "bot.cli", "demo", "--headless", "--json"],
 }
 HEAD = """# Proofs

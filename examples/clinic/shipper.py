@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from stream.forward_client import ForwardClient
+from stream.forward_client import ForwardClient, NotDelivered
 
 BATCH_BYTES = 1_000_000
 
@@ -59,7 +59,10 @@ def entry(service: str, host: str, line: bytes) -> tuple[int, dict[str, Any]]:
 
 
 def ship(logs: Path, client: ForwardClient, stop: threading.Event, *, every: float = 0.5) -> None:
-    """Ship every file in `logs` until `stop`; then once more, so that nothing written before is left behind."""
+    """Ship every file in `logs` until `stop`; then once more, so that nothing written before is left behind.
+
+    When the receiver cannot be reached at the end, the rest stays in the files, where a next shipper finds it.
+    """
     host = socket.gethostname()
     followers: dict[Path, Follower] = {}
     last = False
@@ -68,5 +71,8 @@ def ship(logs: Path, client: ForwardClient, stop: threading.Event, *, every: flo
         for path in sorted(logs.glob("*.log")):
             follower = followers.setdefault(path, Follower(path))
             if lines := follower.read():
-                client.send(f"clinic.{path.stem}", [entry(path.stem, host, line) for line in lines])
+                try:
+                    client.send(f"clinic.{path.stem}", [entry(path.stem, host, line) for line in lines])
+                except NotDelivered:  # raised only when it is stopped
+                    return
                 follower.confirm()

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from examples.clinic.clinic import BAD, GOOD, Clinic
+from examples.clinic.clinic import BAD, GOOD, Clinic, free_ports
 from examples.clinic.pool import ConnectionPool, PoolTimeoutError
 from examples.clinic.service import SERVICES
-from examples.clinic.shipper import Follower, entry
+from examples.clinic.shipper import Follower, entry, ship
+from stream.forward_client import ForwardClient
 
 
 @pytest.fixture
@@ -65,3 +66,13 @@ def test_the_shipper_takes_whole_lines_and_moves_on_only_when_told(tmp_path: Pat
     assert follower.read() == []
     at, record = entry("auth", "h1", b"2026-03-02T03:00:00.250Z WARN slow query, 410 ms")
     assert (at, record["level"], record["log"]) == (1772420400250000000, "WARN", "slow query, 410 ms")
+
+
+def test_the_shipper_ends_without_a_receiver_when_it_is_told_to(tmp_path: Path) -> None:
+    (tmp_path / "billing.log").write_text("2026-03-02T03:00:00+00:00 INFO invoice written\n")
+    stop = threading.Event()
+    (nobody,) = free_ports(1)
+    client = ForwardClient(("127.0.0.1", nobody), stop=stop)
+    stop.set()
+    ship(tmp_path, client, stop)
+    assert client.chunks == 1  # it was tried
