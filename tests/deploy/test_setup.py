@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import distributions
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -181,3 +182,24 @@ def test_make_knows_its_targets(clone: Path, target: str) -> None:
 def test_what_ci_calls_is_make_test() -> None:
     assert (ROOT / ".ci" / "run").read_text().rstrip().endswith("exec make test")
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
+
+
+def test_what_is_installed_is_what_is_pinned() -> None:
+    pins = dict(
+        line.split("==")
+        for line in (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+        if "==" in line
+    )
+    installed = {
+        canonicalize_name(each.metadata["Name"]): each.version.split("+")[0] for each in distributions()
+    }
+    pinned = {canonicalize_name(name): wanted.strip() for name, wanted in pins.items()}
+    assert "torch" in installed
+    assert {name: found for name, found in installed.items() if pinned.get(name, found) != found} == {}
+
+
+def test_running_needs_no_rights_of_the_administrator(clone: Path) -> None:
+    for target in ("run", "setup"):
+        planned = run(clone, "make", "--dry-run", target)
+        assert planned.returncode == 0
+        assert not re.search(r"^\s*(sudo|su|apt-get)\b", planned.stdout, re.MULTILINE)
