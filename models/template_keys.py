@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from models.tokens import ANY, EMPTY, GLUE, MARKS, bare, is_value
+from models.tokens import ANY, EMPTY, GLUE, MARKS, SAYS, bare, is_value
 
 Key = tuple[str, ...]
 
@@ -37,25 +37,25 @@ def key_of(tokens: Sequence[str]) -> Key:
     >>> spelt(key_of(tokens(["session", "of", "user", "ann", "by", "(uid=<NUM>)", "tty=ssh"])))
     'session of user <*> by (uid=<*>) tty=<*>'
     """
-    out, before, before_that = [], "", ""
+    out, before, before_that, key = [], "", "", ""  # `key` stands before `before_that`
     for token in tokens:
         word = bare(token)
-        if is_value(word) or word == EMPTY or _is_named(word, before, before_that):
+        if is_value(word) or word == EMPTY or _is_named(word, before, before_that, key):
             out.append(hole_token(token))
         elif token[0] != GLUE and is_value(before) and _UNITS.match(word):
             out.append(UNIT)
         else:
             out.append(token)
-        before_that, before = before, word
+        key, before_that, before = before_that, before, word
     return tuple(out)
 
 
-def _is_named(word: str, before: str, before_that: str) -> bool:
+def _is_named(word: str, before: str, before_that: str, key: str) -> bool:
     """Say whether the tokens before a word name it as a value."""
     if word in MARKS:
         return False
     if before == "=" or (before_that == "=" and before in "\"'"):
-        return True
+        return before == "=" or key.lower() not in SAYS
     return before in ("user", "User") and before_that.lower() in _LED_BY
 
 

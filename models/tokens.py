@@ -46,6 +46,13 @@ _DATE = re.compile(
 _REQUEST = re.compile(rf"(?<![^ {GLUE}])(?:[^ ]*<(?:PATH|URL)>[^ ]*|/|\*) HTTP/<NUM>")
 _QUOTED = re.compile(rf'(?<= )({GLUE}?" )((?:{GLUE}[^ "]+)(?: [^ "]+)*?)( {GLUE}")(?= |$)')
 _SINGLE = re.compile(rf"(?<= )({GLUE}?' )((?:{GLUE}[^ ']+)(?: [^ ']+)*?)( {GLUE}')(?= |$)")
+SAYS: Final = frozenset(
+    (
+        "msg", "message", "text", "log", "event", "err", "error", "exc", "exception", "cause", "reason", "detail",
+        "details", "desc", "description", "summary", "status_message", "error_message", "err_msg", "errmsg",
+    )
+)  # fmt: skip
+"""Keys whose quoted value is what the line says, as in `level=warn msg="pool of 20 exhausted"`: no value, but a sentence."""
 _PLAIN: Final = {1: None, 2: " ", 3: None}
 _METHOD = re.compile(rf"{GLUE}[A-Z]{{3,8}} (?:<(?:PATH|URL)>|/)")
 _LIST = re.compile(
@@ -105,10 +112,22 @@ def whole(line: str) -> str:
 
 def _quoted(found: re.Match[str]) -> str:
     inner = found[2]
-    if " " not in inner or _METHOD.match(inner):
+    if (
+        " " not in inner
+        or _METHOD.match(inner)
+        or _is_said(found.string[max(0, found.start() - 80) : found.start()])
+    ):
         return found[0]
     text = inner[1:].replace(f" {GLUE}", "").replace(" ", _INNER)
     return f"{found[1]}{GLUE}{text}{found[3]}"
+
+
+def _is_said(before: str) -> bool:
+    """Say whether the tokens before an opening quote name what it opens as a sentence: `msg=`, `"message":`."""
+    last = [bare(token) for token in before.split(" ") if token][-3:]
+    if len(last) < 2 or last[-1] not in ("=", ":"):
+        return False
+    return last[-3 if last[-2] in ('"', "'") and len(last) == 3 else -2].lower() in SAYS
 
 
 def _listed(found: re.Match[str]) -> str:

@@ -15,10 +15,10 @@ calls; 4. an open incident near in time, where both burst and share a callee (or
 and draws
    nothing else in, so that an old incident nobody closed does not swallow new trouble.
 
-An incident lives as long as lines that were new with it. A weak signal that lasts, and two that are evidence together, look for a
-home as a strong one does. What finds no home opens an incident if it is strong, unless so many were opened just now that it is a
-storm: then it joins the first of those. Else it is held, and tried again while the window lasts: more lines of it, or a second
-weak signal beside it, make it one. Harmless levels are ignored.
+An incident lives as long as lines that were new with it (`alive.py`). A weak signal that lasts, and two that are evidence
+together, look for a home as a strong one does. What finds no home opens an incident if it is strong, unless so many were opened
+just now that it is a storm: then it joins the first of those. Else it is held, and tried again while the window lasts: more lines
+of it, or a second weak signal beside it, make it one. Harmless levels are ignored.
 """
 
 from __future__ import annotations

@@ -13,9 +13,11 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import chain
 
 from command_center.changes import markers
 from command_center.incidents import wording
+from command_center.incidents.alive import alive_at
 from command_center.incidents.correlate import Decision, Known, Verdict, correlate
 from command_center.incidents.evidence import (
     SignalRecord,
@@ -117,7 +119,7 @@ class Intake:
         records = {record.id: record for record in (*(record for record, _ in held), *fresh)}
         settings = self._settings.correlation
         decisions = correlate(
-            self._known(tx, min(record.at for record in records.values())),
+            self._known(tx, [record.at for record in records.values()]),
             [
                 Candidate(record.signal(), record.lines, newest.get(str(record.service)) if more else None)
                 for record, more in held
@@ -164,17 +166,21 @@ class Intake:
 
         return changed
 
-    def _known(self, tx: Transaction, oldest: datetime) -> list[Known]:
-        since = oldest - timedelta(seconds=self._settings.correlation.quiet)
+    def _known(self, tx: Transaction, moments: Sequence[datetime]) -> list[Known]:
+        settings, oldest = self._settings.correlation, min(moments)
+        since = oldest - timedelta(seconds=settings.quiet)
         incidents = tx.rows(
             Incident, "status NOT IN ('resolved', 'closed') OR resolved_at >= ? ORDER BY id", [since]
         )
         marks = traces(tx, [incident.id for incident in incidents]) if incidents else {}
-        said = _last_said(
+        looked_from = oldest - timedelta(seconds=settings.window)
+        said = _said(
             tx,
             {trace.template_id for found in marks.values() for trace in found if trace.kind in NEW},
-            oldest - timedelta(seconds=self._settings.correlation.window),
+            looked_from,
+            max(moments),  # a host whose clock is ahead says nothing about what lives now
         )
+        pause = timedelta(seconds=settings.joining + 60)  # of what is said only the minute is known
         return [
             Known(
                 id=incident.id,
@@ -187,13 +193,18 @@ class Intake:
                 ),
                 resolved_at=incident.resolved_at,
                 marks={trace.mark.fingerprint: trace.mark for trace in marks.get(incident.id, [])},
-                alive_at=max(
-                    (
-                        said[trace.template_id]
-                        for trace in marks.get(incident.id, ())
-                        if trace.kind in NEW and trace.template_id in said
+                alive_at=alive_at(
+                    max(
+                        (trace.lively_at for trace in marks.get(incident.id, ())),
+                        default=incident.detected_at,
                     ),
-                    default=None,
+                    chain.from_iterable(
+                        said.get(trace.template_id, ())
+                        for trace in marks.get(incident.id, ())
+                        if trace.kind in NEW
+                    ),
+                    looked_from,
+                    pause,
                 ),
             )
             for incident in incidents
@@ -238,15 +249,15 @@ def _order(key: str) -> tuple[int, str]:
     return (int(key.removeprefix("new-")), key) if key.startswith("new-") else (0, key)
 
 
-def _last_said(
-    tx: Transaction, templates: Collection[str | None], since: datetime
-) -> dict[str | None, datetime]:
-    """Return the newest minute from `since` on in which each template was counted above INFO."""
+def _said(
+    tx: Transaction, templates: Collection[str | None], since: datetime, until: datetime
+) -> dict[str | None, list[datetime]]:
+    """Return the minutes from `since` to `until` in which each template was counted above INFO."""
     rows = tx.execute(
-        """SELECT template_id, max("minute") FROM pattern_minute
-           WHERE "minute" >= ? AND template_id IN (SELECT unnest(?::VARCHAR[])) AND (level = 0 OR level >= ?)
+        """SELECT template_id, list("minute") FROM pattern_minute
+           WHERE "minute" BETWEEN ? AND ? AND template_id IN (SELECT unnest(?::VARCHAR[])) AND (level = 0 OR level >= ?)
            GROUP BY template_id""",
-        [since, sorted(each for each in templates if each), int(Level.WARN)],
+        [since, until, sorted(each for each in templates if each), int(Level.WARN)],
     )
     return {row[0]: row[1] for row in rows}
 

@@ -112,6 +112,8 @@ def lasting(
     restarts complains for a while, and of warnings only those count then that speak of failure: a release has new things to warn of.
     What a service says it helps itself with has to last as long.
     """
+    if found.signal.kind is SignalKind.TEMPLATE_SILENCE:  # told of again because it stays away
+        return not after_change and any(each.fingerprint == found.fingerprint for each in before)
     if found.family not in _MAY_LAST:
         return False
     template = str(found.signal.template or "")

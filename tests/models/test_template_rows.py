@@ -108,6 +108,21 @@ def test_a_word_is_a_value_where_another_line_has_a_masked_one() -> None:
     }
 
 
+def test_what_a_line_says_under_a_key_is_a_sentence_and_no_value() -> None:
+    lines = [
+        f'level=info msg="{said}" req={number}'
+        for number in range(3)
+        for said in ("pool opened", "pool closed", "ready")
+    ]
+    assert templates(lines) == {
+        'level=<*> msg="pool opened" req=<NUM>',
+        'level=<*> msg="pool closed" req=<NUM>',
+        'level=<*> msg="ready" req=<NUM>',
+    }
+    assert len(templates(['{"message": "disk full"}', '{"message": "disk empty"}'])) == 2
+    assert len(templates([f'tag="View {kind}" held' for kind in ("Lock", "Pane")])) == 1
+
+
 def test_what_follows_a_key_and_what_names_an_account_never_splits() -> None:
     assert templates([f"lock=1, tag={tag}, ws=on" for tag in ("view", "audio")]) == {
         "lock=<NUM>, tag=<*>, ws=<*>"

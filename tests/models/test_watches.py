@@ -110,15 +110,34 @@ def test_a_slow_night_is_no_drop() -> None:
 # -- sentences that are missing -------------------------------------------------------------------------------------
 
 
-def test_a_heartbeat_that_stops_is_missed_and_told_once() -> None:
+def missed(said_until: int, *, every: int = 5, until: int = 4800) -> list[float]:
+    """Seconds after its last line at which a sentence is told to be missing."""
     watch = TemplateSilence(SETTINGS)
     found = list[Finding]()
-    for second in range(0, 2400, 5):
+    last = 0
+    for second in range(0, until, 5):
         at = DAY + second * SECOND
-        said = Counter({"work": 3} | ({"beat": 1} if second < 1200 else {}))
+        beat = second < said_until and second % every == 0
+        last = second if beat else last
+        said = Counter({"work": 3} | ({"beat": 1} if beat else {}))
         found += watch.take(said, dict.fromkeys(said, at), at)
-    assert [(each.kind, each.template_id) for each in found] == [("template_silence", "beat")]
-    assert 60 <= (found[0].at_ns - DAY) / SECOND - 1195 <= 120
+    assert {(each.kind, each.template_id) for each in found} <= {("template_silence", "beat")}
+    return [(each.at_ns - DAY) / SECOND - last for each in found]
+
+
+def test_a_heartbeat_that_stops_is_missed_and_missed_again_while_it_stays_away() -> None:
+    first, again = missed(2400)
+    assert 60 <= first < again <= 120
+
+
+def test_what_was_not_said_like_a_clock_for_long_is_missed_once() -> None:
+    assert len(missed(1200)) == 1
+    watch, found = TemplateSilence(SETTINGS), list[Finding]()
+    for second in range(0, 7200, 5):
+        at = DAY + second * SECOND
+        said = Counter({"work": 3} | ({"job": 1} if second < 3600 and second % 120 < 60 else {}))
+        found += watch.take(said, dict.fromkeys(said, at), at)
+    assert len([each for each in found if each.template_id == "job"]) == 1
 
 
 # -- personal data --------------------------------------------------------------------------------------------------
