@@ -25,6 +25,7 @@ from bot.slack.manifest import manifest
 from bot.slack.tokens import Tokens, keep_tokens
 from bot.supervisor import Supervisor, mayday_commands
 from bot.workspace.client import WorkspaceClient
+from bot.workspace.errors import WorkspaceTimeout
 from bot.workspace.server import WorkspaceServer
 from bot.workspace.settings import WorkspaceSettings
 from examples.clinic.clinic import BAD, GOOD, Clinic, free_ports
@@ -174,8 +175,8 @@ def tokens_of(workspace: WorkspaceServer) -> dict[str, str]:
     return {"bot": keys.bot_token, "app": keys.app_token, "signing": keys.signing_secret}
 
 
-def play(demo: Demo, *, warm_up: float = 12.0) -> dict[str, Any]:
-    """Play the story and return its facts; raises `StoryFailed` if a step does not happen.
+def play(demo: Demo, *, warm_up: float = 12.0, card_within: float = 30.0) -> dict[str, Any]:
+    """Play the story and return its facts; raises `StoryFailed` if a step does not happen, the card within `card_within` seconds.
 
     Times are ISO 8601 in UTC. `card_at` is when the card stood in the channel, by the workspace's own clock.
     """
@@ -186,11 +187,14 @@ def play(demo: Demo, *, warm_up: float = 12.0) -> dict[str, Any]:
     demo._stop.wait(warm_up)
     fault_at = demo.fault(on=True)
     demo.say("Fault on: billing runs a release that leaks its connections")
-    card = client.wait_for(
-        CHANNEL, lambda message: "INC-" in json.dumps(message.get("blocks", [])), seconds=30
-    )
-    if card is None:
-        raise StoryFailed("no incident card within 30 s of the fault", hint=StoryFailed.remedy)
+    try:
+        card = client.wait_for(
+            CHANNEL, lambda message: "INC-" in json.dumps(message.get("blocks", [])), seconds=card_within
+        )
+    except WorkspaceTimeout:
+        raise StoryFailed(
+            f"no incident card within {card_within:g} s of the fault", hint=StoryFailed.remedy
+        ) from None
     incident = _incident(store)
     demo.say(f"{incident['id']} stands in #{CHANNEL}: {incident['title']}")
     _press(client, channel, card, ACK)

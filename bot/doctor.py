@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import resource
-import shutil
 import socket
 import sqlite3
 import stat
@@ -220,7 +219,7 @@ def check_disk(at: Circumstances) -> Iterator[Finding]:
     place = at.layout.root
     while not place.exists():
         place = place.parent
-    free = shutil.disk_usage(place).free
+    free = at.free(place)
     state = State.GOOD if free > LOW_DISK else State.WRONG
     yield Finding("disk", state, f"{free / 1e9:.1f} GB are free where state is kept",
                   "" if state is State.GOOD else "Make room: near zero the receiver stops reading from clients")  # fmt: skip

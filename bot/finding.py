@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 from bot.config import Config
 from models.clock import Clock
@@ -35,3 +37,5 @@ class Circumstances:
     layout: Layout
     clock: Clock
     environment: Mapping[str, str]
+    free: Callable[[Path], int] = lambda place: shutil.disk_usage(place).free
+    """Bytes that are free where a path is."""

@@ -35,6 +35,10 @@ def demo(
         float,
         typer.Option(min=0, help="Seconds until the bad release goes out by itself; 0 leaves it to you"),
     ] = 30.0,
+    card_within: Annotated[
+        float,
+        typer.Option(min=0, help="With --headless: seconds after the fault in which the card has to come"),
+    ] = 30.0,
 ) -> None:
     """Open the demo: a small clinic, a local workspace, a fault that can be switched on."""
     from bot.demo import Demo, play
@@ -48,7 +52,7 @@ def demo(
     try:
         show.start()
         if headless:
-            story = play(show)
+            story = play(show, card_within=card_within)
             print(
                 json.dumps(story)
                 if as_json

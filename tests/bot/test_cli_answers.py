@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,7 @@ from models.levels import Level
 from storage.database import Database
 from storage.facts import BlockFacts, Signal, SignalKind
 from storage.layout import Layout
+from storage.questions import QUESTIONS
 from storage.seal import KeyRing
 
 ME = Operator(id="oncall", name="On-call engineer", uid=os.getuid(), roles=(Role.ENGINEER,))
@@ -204,3 +207,91 @@ def test_the_line_of_the_readme_that_asks_from_python_can_be_pasted(root: Path) 
     publish_an_incident(root)
     (root.parent / "mayday.toml").write_text(f'[state]\ndirectory = "{root}"\n')
     assert "billing runs out of a resource" in in_python(line, root)
+
+
+@pytest.mark.parametrize(
+    ("kind", "called"),
+    [
+        ("deploy", "deploy"),
+        ("config", "configuration change"),
+        ("migration", "migration"),
+        ("flag", "feature flag"),
+    ],
+)
+def test_every_kind_of_change_is_recorded_with_its_time(
+    root: Path, kind: str, called: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at = system_clock() - timedelta(minutes=5)
+    with serving(root, ME):
+        words = ["--service", "billing", "--kind", kind, "--version", "4.2.0", "--at", at.isoformat()]
+        assert mayday(root, "change", "record", *words) == 0
+        assert capsys.readouterr().out.startswith(f"Recorded: {called} of billing 4.2.0.")
+        asked = "SELECT kind, service, version, ts FROM change_marker"
+        assert mayday(root, "sql", asked, "--json") == 0
+    (row,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (row["kind"], row["service"], row["version"]) == (kind, "billing", "4.2.0")
+    assert datetime.fromisoformat(row["ts"]) == at
+
+
+def test_the_named_questions_are_listed_without_anything_running_and_each_can_be_asked(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert mayday(root, "sql", "--list") == 0
+    shown = capsys.readouterr().out
+    assert mayday(root, "sql", "--list", "--json") == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert [each["name"] for each in listed] == [each.name for each in QUESTIONS]
+    assert all(each["name"] in shown and each["asks"][:30] in shown for each in listed)
+    with serving(root, ME):
+        assert mayday(root, "sql", "--question", listed[0]["name"]) == 0
+        assert mayday(root, "sql", "--question", "no-such-question") == 2
+    assert "mayday sql --list" in capsys.readouterr().err
+
+
+ELSEWHERE = "Asia/Kolkata"  # +05:30, all year
+TIMED = [
+    ["sql", "SELECT detected_at FROM incident", "--json"],
+    ["sql", "SELECT detected_at FROM incident", "--csv"],
+    ["incident", "show", "INC-1", "--json"],
+    ["incident", "list", "all", "--json"],
+    [*CHANGE, "--at", "{at}", "--json"],
+]
+
+
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """This process in another time zone."""
+    with monkeypatch.context() as away:
+        away.setenv("TZ", ELSEWHERE)
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("elsewhere")
+@pytest.mark.parametrize("words", TIMED, ids=lambda words: " ".join(words[:2] + words[-1:]))
+def test_what_a_program_reads_is_in_utc_wherever_this_is(
+    root: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    at = system_clock().isoformat()
+    with serving(root, ME) as center:
+        center.apply([burst()])
+        mayday(root, *(word.format(at=at) for word in words))
+    times = re.findall(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d[:\d.]*([+-]\d\d:?\d\d|Z)?", capsys.readouterr().out)
+    assert times
+    assert set(times) <= {"Z", "+00:00"}
+
+
+@pytest.mark.usefixtures("elsewhere")
+@pytest.mark.parametrize(
+    "words",
+    [["incident", "show", "INC-1"], ["incident", "list", "all"], ["sql", "SELECT detected_at FROM incident"]],
+)
+def test_what_a_person_reads_is_in_the_time_of_this_place_with_its_offset(
+    root: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(root, ME) as center:
+        center.apply([burst()])
+        assert mayday(root, *words) == 0
+    times = re.findall(r"\d\d:\d\d:\d\d([+-]\d{4})", capsys.readouterr().out)
+    assert set(times) == {"+0530"}

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from demo_rig import PROCESSES, SERVICES, RunningDemo, mayday, query, running, until
+from demo_rig import MAYDAY, PROCESSES, SERVICES, RunningDemo, mayday, query, running, until
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from storage.layout import Layout
@@ -49,6 +49,24 @@ FROM incident
 JOIN slack_message AS slack ON slack.incident_id = incident.id
 JOIN change_marker AS change ON change.service = 'billing' AND change.version = '4.2.0'
 """
+
+
+def test_a_story_in_which_a_step_does_not_happen_ends_with_1_and_names_the_step(tmp_path: Path) -> None:
+    command = [
+        *MAYDAY,
+        "demo",
+        "--headless",
+        "--json",
+        "--card-within",
+        "0",
+        "--state",
+        str(tmp_path / "state"),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "mayday: no incident card within 0 s of the fault" in done.stderr
+    assert running(tmp_path / "state") == set()
 
 
 def test_a_demo_that_is_killed_takes_every_process_with_it(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from slack_rig import GATE
 
 from bot.cli.main import run
 from bot.config import parse
-from bot.doctor import Circumstances, Finding, State, examine
+from bot.doctor import LOW_DISK, Circumstances, Finding, State, examine
 from command_center.access.operators import Directory
 from command_center.center import CommandCenter
 from command_center.service import StoreService
@@ -178,3 +178,40 @@ def test_damage_and_faults_that_the_stream_reports_are_told(tmp_path: Path) -> N
     assert (damage.state, faults.state) == (State.WRONG, State.LOOK)
     assert "since its start: 2" in damage.sentence
     assert "1 message met" in faults.sentence
+
+
+@pytest.mark.parametrize(("free", "state"), [(LOW_DISK, State.WRONG), (LOW_DISK + 1, State.GOOD)])
+def test_too_little_room_is_wrong_before_the_disk_is_full(tmp_path: Path, free: int, state: State) -> None:
+    layout = Layout(tmp_path / "not" / "there" / "yet")
+    asked = list[Path]()
+
+    def room(place: Path) -> int:
+        asked.append(place)
+        return free
+
+    found = examine(Circumstances(parse(LISTEN | ME), layout, FrozenClock(NOW), {}, room))
+    (disk,) = [each for each in found if each.subject == "disk"]
+    assert disk.state is state
+    assert asked == [tmp_path]
+    assert disk.sentence == f"{free / 1e9:.1f} GB are free where state is kept"
+    assert disk.remedy.startswith("Make room") is (state is State.WRONG)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[receive]\nforwards = '127.0.0.1:1'\n", "receive.forwards"),
+        ("[receive\n", "mayday.toml"),
+        ("[spool]\ndedupe_hours = -1\n", "spool.dedupe_hours"),
+    ],
+)
+def test_a_configuration_that_cannot_be_used_is_named_key_and_all(
+    tmp_path: Path, text: str, words: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mayday.toml").write_text(text)
+    assert run(["doctor"]) == 2
+    said = capfd.readouterr()
+    assert said.err.startswith("mayday: ")
+    assert words in said.err
+    assert "Traceback" not in said.err
