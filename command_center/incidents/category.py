@@ -23,6 +23,7 @@ SILENCE = "silence"
 FLAPPING = "flapping"
 
 CATEGORIES: frozenset[str] = frozenset({*SURE, *VAGUE, SILENCE, FLAPPING, UNKNOWN})
+_ERRORS = frozenset((SignalKind.NEW_ERROR_TEMPLATE, SignalKind.ERROR_BURST))
 _SPLIT = re.compile(r"[^a-z0-9]+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
@@ -45,6 +46,7 @@ class Told(NamedTuple):
     lines: int
     level: Level = Level.ERROR
     figure: str = ""
+    own: bool = True  # of the service that is supposed to be the root
 
 
 class Word(NamedTuple):
@@ -64,6 +66,7 @@ class Rule(StrEnum):
     CLOCK = "clock"
     WORDS = "words"
     SET_ANEW = "set_anew"  # words say no more than that it fails, and a setting was changed just before
+    DYING = "dying"  # its errors come and its usual lines no longer do
     FIGURES = "figures"
     QUIET = "quiet"
     NOTHING = "nothing"
@@ -128,7 +131,8 @@ def judged(
     """Return the category with what decided it.
 
     What needs no words comes first: personal data, a wrong clock. Then the lines vote, those whose words leave little doubt
-    before the others as long as they are a tenth; then figures, and at last that a service went quiet.
+    before the others as long as they are a tenth; between the two stands a service that has errors and says less than usual, for
+    it does not get as far as its work. Then figures, and at last that a service went quiet.
     """
     signals = list(told)
     kinds = {each.kind for each in signals}
@@ -152,6 +156,8 @@ def judged(
         for word in found:
             if word.sure is sure:
                 votes[word.category] = votes.get(word.category, 0) + word.lines
+        if not sure and _dying(signals):
+            return Judged("crash_loop", Rule.DYING, tuple(found))
         if votes and 10 * sum(votes.values()) >= total:
             best = max(votes, key=lambda category: (votes[category], category))
             if not sure and configured and best in ("application_error", "dependency_timeout"):
@@ -166,6 +172,12 @@ def judged(
         )
     if configured and signals:
         return Judged("configuration", Rule.SET_ANEW, tuple(found))
-    if kinds & {SignalKind.SILENCE, SignalKind.TRAFFIC_DROP}:
+    if kinds & {SignalKind.SILENCE, SignalKind.TRAFFIC_DROP, SignalKind.TEMPLATE_SILENCE}:
         return Judged(SILENCE, Rule.QUIET, tuple(found))
     return Judged(UNKNOWN, Rule.NOTHING, tuple(found))
+
+
+def _dying(signals: Sequence[Told]) -> bool:
+    kinds = {each.kind for each in signals if each.own}
+    errors = any(each.own and each.kind in _ERRORS and each.level >= Level.ERROR for each in signals)
+    return errors and SignalKind.TRAFFIC_DROP in kinds

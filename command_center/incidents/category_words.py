@@ -36,7 +36,9 @@ SURE: Final = _listed(
             "mass export, bulk export, exfiltration, port scan, path traversal, directory traversal, invalid user, "
             "possible break in, break in attempt, attack, attacker, rate limit for login, account locked, locked out, lockout, "
             "forbidden role, csrf, xss, waf, blocklist, blacklisted, replayed token, impossible travel, new device, "
-            "root login, sudoers, privileged account, admin rights, export of records"
+            "root login, sudoers, privileged account, admin rights, export of records, "
+            "audit trail disabled, auditing disabled, audit disabled, audit off, auditing off, auditing stopped, audit log cleared, "
+            "logging disabled, audit trail is off"
         ),
         "crash_loop": (
             "exited with, exit code, exit status, exiting, exited, crash, crashed, crashes, crashloop, crashloopbackoff, "
@@ -44,7 +46,9 @@ SURE: Final = _listed(
             "core dumped, dumped core, aborted core, panic, terminated unexpectedly, unrecoverable, shutting down after, "
             "start request repeated too quickly, main process exited, died, worker died, killed by signal, boot failed, "
             "failed to start, could not start, cannot start, refuses to start, startup failed, fatal signal, supervisor restarted, "
-            "liveness probe failed, respawning, unclean shutdown"
+            "liveness probe failed, respawning, unclean shutdown, shutting down, "
+            "error while loading shared libraries, loading shared library, "
+            "terminated by signal, server process terminated, giving up on start, cannot boot"
         ),
         "resource_exhaustion": (
             "out of memory, oom, oom killed, oomkilled, outofmemoryerror, heap space, gc overhead, cannot allocate, memory limit, "
@@ -62,6 +66,7 @@ SURE: Final = _listed(
         "retry_storm": (
             "retry storm, retries exhausted, retry budget, retry attempt, retrying, retry, retries, giving up after, "
             "resubmitting, resubmitted, thundering herd, backoff, back off, requeued again, redelivered, redelivery, "
+            "duplicate delivery, delivered again, delivered twice, sent again, seen before, still unconfirmed, "
             "attempt <NUM> of, attempts exhausted, duplicate request, too many retries, too many attempts"
         ),
         "configuration": (
@@ -94,7 +99,8 @@ SURE: Final = _listed(
             "timeout, timed out, timeouts, time out, timeoutexception, deadline exceeded, deadline, etimedout, "
             "sockettimeoutexception, readtimeout, no answer, did not answer, no response, not responding, does not respond, "
             "did not respond, no reply, too slow, slow, hangs, hung, stuck, still waiting, waited, upstream, "
-            "service unavailable, bad gateway, gateway timeout, circuit breaker, circuit open, breaker open, circuit is open, "
+            "service unavailable, bad gateway, gateway timeout, circuit breaker, circuit open, breaker, "
+            "fallback answer, default answer, breaker open, circuit is open, "
             "took too long, not answered, unanswered, overdue, lock wait, lock timeout, statement timeout"
         ),
         "application_error": (
@@ -105,6 +111,7 @@ SURE: Final = _listed(
             "invalid memory address, index out of range, division by zero, divide by zero, traceback, unhandled, "
             "unhandled exception, uncaught, stack trace, internal server error, deserialization, deserialize, "
             "cannot deserialize, unmarshal, malformed response, serialization failed, jsondecodeerror, parse error, "
+            "deadlock, deadlock detected, assignment to entry in nil map, nil map, "
             "constraint violation, violates, duplicate key, nosuchmethoderror, nosuchelementexception, "
             "concurrentmodificationexception, unexpected token, negative amount, rounding"
         ),
@@ -115,7 +122,8 @@ VAGUE: Final = _listed(
         "configuration": "permission denied, not permitted, setting, settings, flag, profile, path",
         "security": "denied, forbidden, privilege, privileges, audit alert",
         "authentication": "login, token, session, user",
-        "resource_exhaustion": "pool, memory, disk, queue, quota, behind, waiting, full, limit, depth, pending, buffer",
+        "resource_exhaustion": "standby, replica, wal, spill, "
+        "pool, memory, disk, queue, quota, behind, waiting, full, limit, depth, pending, buffer",
         "crash_loop": "killed, starting, started, boot, startup, listening on",
         "network": "connection, connect, socket, host, peer, link",
         "dependency_timeout": "delay, delayed, latency, unavailable, not available, wait",

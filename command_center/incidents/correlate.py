@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import NamedTuple
 
 from command_center.incidents.graph import ServiceGraph
@@ -183,7 +184,7 @@ class _Round:
             sure = strong(found, self._settings)
             if self._join(found, sure=sure):
                 continue
-            if sure:
+            if sure and not found.again:
                 self._open(found, "strong_signal")
             elif not self._lasts(found, held):
                 waiting.append(found)
@@ -218,7 +219,7 @@ class _Round:
     def _lasts(self, found: Candidate, held: Sequence[Candidate]) -> bool:
         service = found.signal.service
         before = [each for each in held if each.signal.service == service]
-        return lasting(found, before, self._changed(str(service), found.signal.at), self._settings)
+        return lasting(found, before, partial(self._changed, str(service)), self._settings)
 
     def _agree(self, one: Candidate, other: Candidate) -> bool:
         """Say whether two weak signals are evidence together: two different errors, of one service or of a caller and whom it

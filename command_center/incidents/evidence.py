@@ -17,9 +17,9 @@ from command_center.incidents import wording
 from command_center.incidents.category import SILENCE, UNKNOWN, Judged, Told, judged
 from command_center.incidents.correlate import Mark
 from command_center.incidents.graph import ServiceGraph
-from command_center.incidents.root import root_of
+from command_center.incidents.root import blamed_by, root_of
 from command_center.incidents.severity import Impact, Ruled, Traffic, ruled
-from command_center.incidents.weight import only_consequences
+from command_center.incidents.weight import FAMILIES, only_consequences
 from command_center.settings import CenterSettings
 from models.levels import Level
 from models.sanitizer import SafeText, phrase
@@ -136,14 +136,15 @@ def picture(
         lines[trace.service] = lines.get(trace.service, 0) + trace.lines
     quiet = only_consequences((str(trace.service), trace.kind) for trace in ordered)
     root = root_of({str(service): at for service, at in first_seen.items() if service not in quiet}, graph)
+    root = blamed_by(root, _failing(ordered, root), graph) or root
     names = {str(service): service for service in first_seen}
     root_text = names[root] if root in names else name(root)
     kinds = frozenset(trace.kind for trace in ordered)
     set_anew = configured(root, ordered[0].first_at)
-    verdict = _judged([trace for trace in ordered if trace.service == root], settings, set_anew)
+    verdict = _judged([trace for trace in ordered if trace.service == root], root, settings, set_anew)
     if verdict.category in (UNKNOWN, SILENCE):
         # What cannot be reached says nothing; those who call it say why.
-        whole = _judged(ordered, settings, set_anew)
+        whole = _judged(ordered, root, settings, set_anew)
         verdict = whole if whole.category != UNKNOWN else verdict
     category = verdict.category
     impact = Impact(
@@ -174,11 +175,31 @@ def picture(
     )
 
 
-def _judged(found: Sequence[Trace], settings: CenterSettings, configured: bool) -> Judged:
+def _failing(found: Sequence[Trace], service: str) -> dict[str, int]:
+    """Return the templates of errors and warnings of one service, with their lines."""
+    lines: dict[str, int] = {}
+    for trace in found:
+        if (
+            trace.service == service
+            and trace.template is not None
+            and FAMILIES[trace.kind] in ("errors", "warnings")
+        ):
+            lines[str(trace.template)] = max(trace.lines, lines.get(str(trace.template), 0))
+    return lines
+
+
+def _judged(found: Sequence[Trace], root: str, settings: CenterSettings, configured: bool) -> Judged:
     """Return the category; of the root's own lines it is better than of its symptoms' elsewhere."""
     return judged(
         (
-            Told(trace.kind, str(trace.template or ""), trace.lines, trace.level, _beside(trace))
+            Told(
+                trace.kind,
+                str(trace.template or ""),
+                trace.lines,
+                trace.level,
+                _beside(trace),
+                trace.service == root,
+            )
             for trace in found
         ),
         configured=configured,

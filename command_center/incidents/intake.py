@@ -121,7 +121,9 @@ class Intake:
         decisions = correlate(
             self._known(tx, [record.at for record in records.values()]),
             [
-                Candidate(record.signal(), record.lines, newest.get(str(record.service)) if more else None)
+                Candidate(
+                    record.signal(), record.lines, newest.get(str(record.service)) if more else None, not more
+                )
                 for record, more in held
             ],
             [Candidate(record.signal(), record.lines) for record in fresh],

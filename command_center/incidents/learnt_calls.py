@@ -79,6 +79,15 @@ class LearntCalls:
                 yield caller, callee
 
 
+def named_in(template: str) -> frozenset[str]:
+    """Return the words of a template that may name a service, without what machines put around names.
+
+    >>> sorted(named_in("connection to auth-service:8080 refused"))
+    ['auth', 'connection', 'refused', 'to']
+    """
+    return frozenset(_bare(word) for word in _WORDS.findall(template.lower()))
+
+
 def _bare(word: str) -> str:
     """Return a name without what says that it is one of a service."""
     for suffix in _SUFFIXES:

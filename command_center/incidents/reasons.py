@@ -321,6 +321,12 @@ def category_words(judged: Judged, admit: Name) -> tuple[SafeText, ...]:
             return (phrase("{}: a host's clock differs from the time of receipt", category),)
         case Rule.FIGURES:
             return (phrase("{}: no words say it, but a figure far above the usual does", category),)
+        case Rule.DYING:
+            return (
+                phrase(
+                    "{}: it has errors and says less than usual, so it does not get to its work", category
+                ),
+            )
         case Rule.QUIET:
             return (phrase("{}: no words say more than that lines are missing", category),)
         case Rule.NOTHING:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from command_center.incidents.graph import ServiceGraph
+from command_center.incidents.learnt_calls import named_in
 
 
 def root_of(first_seen: Mapping[str, datetime], graph: ServiceGraph) -> str:
@@ -31,3 +32,24 @@ def root_of(first_seen: Mapping[str, datetime], graph: ServiceGraph) -> str:
     deepest = graph.deepest(frozenset(first_seen))
     shared = graph.shared_callee(deepest)
     return shared if shared is not None else min(deepest, key=lambda name: (first_seen[name], name))
+
+
+def blamed_by(service: str, sentences: Mapping[str, int], graph: ServiceGraph) -> str | None:
+    """Return the callee that most failing lines of `service` name (`sentences`: template -> lines); None if they name none.
+
+    Who cannot be reached has no lines of its own, and with a single caller there is nothing that callers share.
+
+    >>> graph = ServiceGraph([("gateway", "billing"), ("gateway", "auth")])
+    >>> blamed_by("gateway", {"auth is not there; request <ID> aborted": 20, "bad request <ID>": 3}, graph)
+    'auth'
+    >>> blamed_by("gateway", {"bad request <ID>": 9}, graph)
+    """
+    total = sum(sentences.values())
+    lines = dict.fromkeys(sorted(graph.callees(service)), 0)
+    for template, count in sentences.items():
+        words = named_in(template)
+        for callee in lines:
+            if named_in(callee) & words:
+                lines[callee] += count
+    best = max(lines, key=lambda callee: lines[callee], default=None)
+    return best if best is not None and 2 * lines[best] > total else None

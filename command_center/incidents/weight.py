@@ -6,7 +6,7 @@ strong; what may pass by itself is weak until it lasts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import NamedTuple
@@ -50,11 +50,15 @@ NEW = frozenset((SignalKind.NEW_ERROR_TEMPLATE, SignalKind.NEW_WARNING_TEMPLATE)
 
 
 class Candidate(NamedTuple):
-    """A signal to decide on, with the lines of its template counted so far (0 for silence), and the time of the newest."""
+    """A signal to decide on, with the lines of its template counted so far (0 for silence), and the time of the newest.
+
+    `again`: it was weak before and no further line of it has come.
+    """
 
     signal: Signal
     lines: int
     until: datetime | None = None
+    again: bool = False
 
     @property
     def span(self) -> timedelta:
@@ -104,14 +108,19 @@ def beside_by_chance(one: Signal, other: Signal) -> float:
 
 
 def lasting(
-    found: Candidate, before: Iterable[Candidate], after_change: bool, settings: CorrelationSettings
+    found: Candidate,
+    before: Sequence[Candidate],
+    changed: Callable[[datetime], bool],
+    settings: CorrelationSettings,
 ) -> bool:
     """Say whether a weak signal has gone on for so long that it is no passing thing.
 
-    `before` are the signals of its service that were held; a change of the service just before makes one wait longer, for what
-    restarts complains for a while, and of warnings only those count then that speak of failure: a release has new things to warn of.
-    What a service says it helps itself with has to last as long.
+    `before` are the signals of its service that were held; a change of the service just before it began makes one wait longer, for
+    what restarts complains for a while, and of warnings only those count then that speak of failure: a release has new things to
+    warn of. What a service says it helps itself with has to last as long.
     """
+    since = _since(found, before)
+    after_change = changed(since)
     if found.signal.kind is SignalKind.TEMPLATE_SILENCE:  # told of again because it stays away
         return not after_change and any(each.fingerprint == found.fingerprint for each in before)
     if found.family not in _MAY_LAST:
@@ -126,12 +135,17 @@ def lasting(
     if found.signal.kind in NEW and found.lines >= settings.min_lines and wait <= found.span <= wait + _PAUSE:
         # Nobody is woken by a warning as by an error: it has to be much rarer.
         return by_chance(found) <= settings.chance ** (2 if found.family == "warnings" else 1)
+    return found.signal.at - since >= wait
+
+
+def _since(found: Candidate, before: Iterable[Candidate]) -> datetime:
+    """Return when that began of which `found` is the newest sign."""
     since = found.signal.at
     for at in sorted((each.signal.at for each in before if _same(each, found)), reverse=True):
         if since - at > _PAUSE:
             break
         since = min(since, at)
-    return found.signal.at - since >= wait
+    return since
 
 
 def _same(one: Candidate, other: Candidate) -> bool:

@@ -66,7 +66,8 @@ class ClockWatch:
         steady = max(skews) - min(skews) <= _STEADY_NS
         behind = usual is not None and steady and middle <= usual - self._behind_ns
         if not ahead and not behind:
-            self._usual[host] = middle if usual is None else max(usual, middle)
+            if max(skews) < self._ahead_ns:  # what is ahead is on its way there or back, and is not usual
+                self._usual[host] = middle if usual is None else max(usual, middle)
             return None
         if received_ns - self._told.get(host, -self._again_ns) < self._again_ns:
             return None

@@ -14,7 +14,9 @@ _JOINED: Final = re.compile(r"(?:Error|Exception|Failure)\b")  # NullPointerExce
 _HELPED: Final = re.compile(
     r"(?<![a-z])(?:try(?:ing)? (?:again|the next|another|once more)|will (?:retry|reconnect|try)|retrying|re-?connecting"
     r"|re-?connected|re-?opening|opening (?:another|a new)|next (?:address|node|endpoint|server|replica)|ignor(?:ed|ing)"
-    r"|skip(?:ped|ping)|approved|authori[sz]ed (?:scan|test)|planned|recovered|resumed|drain(?:ed|ing))(?![a-z])",
+    r"|(?:continu|go|carry)ing (?:on )?without"
+    r"|skip(?:ped|ping)|approved|authori[sz]ed (?:scan|test)|planned|recovered|resumed|drain(?:ed|ing))(?![a-z])"
+    r"|, (?!fail|down|lost|gone|crash)[\w<>*]+ again(?![a-z])",
     re.IGNORECASE,
 )
 
@@ -32,6 +34,8 @@ def helps_itself(template: str) -> bool:
     """Say whether `template` tells what the service does about a trouble, or that it was meant to be.
 
     >>> [helps_itself(t) for t in ("<IP> refused, trying the next address", "bad line <NUM> skipped", "retries exhausted")]
+    [True, True, False]
+    >>> [helps_itself(t) for t in ("peer went away, <WORD> again", "plugin missing, continuing without", "down, failed again")]
     [True, True, False]
     """
     return bool(_HELPED.search(template))

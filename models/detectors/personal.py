@@ -29,6 +29,7 @@ _NAMES: Final = re.compile(r"(?<![\w.])[A-Z][a-z'-]{1,20},? (?:[A-Z]\. )?[A-Z][a
 _BIRTH: Final = re.compile(
     r"(?<![0-9-])(?:(?P<y1>(?:19|20)[0-9]{2})[-/.][0-9]{1,2}[-/.][0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.](?P<y2>(?:19|20)[0-9]{2}))(?![0-9T:-])"
 )
+_RECORD: Final = re.compile(r"(?<![A-Za-z])(?:MRN|SSN|NHS|EHR|PHN)[ :#=_-]{0,2}[0-9]{5,12}(?![0-9])")
 _SSN: Final = re.compile(r"(?<![0-9A-Za-z-])[0-9]{3}-[0-9]{2}-[0-9]{4}(?![0-9-])")
 _KINDS: Final = (
     ("birth", re.compile(r"birth|dob|born")),
@@ -43,7 +44,7 @@ _ID: Final = re.compile(
 _YEARS_BACK: Final = 2
 _DIGITS: Final = 6
 _HINTS: Final = (
-    rb"born|birth|dob|ssn|social|mrn|medical|mobile|street|diagnos|icd",
+    rb"born|birth|dob|ssn|social|mrn|nhs|ehr|phn|medical|mobile|street|diagnos|icd",
     rb"name[=:\"]|patient[=:]|phone[=:]",
     rb"(19|20)[0-9]{2}[-/.][0-9]{1,2}[-/.][0-9]",
     rb"[0-9][-/.](19|20)[0-9]{2}",
@@ -94,6 +95,8 @@ def personal(text: str, year: int) -> frozenset[str]:
     ['birth', 'name']
     >>> sorted(personal('{"lastName": "Example", "dob": "1971-05-30"}', 2026))  # made-up
     ['birth', 'name']
+    >>> sorted(personal("no allergies on file for Example, Ann (MRN12345678)", 2026))  # made-up
+    ['name', 'number']
     >>> personal("patient 4711 moved on 2026-03-01, Bed Manager asked", 2026)
     frozenset()
     """
@@ -111,7 +114,7 @@ def personal(text: str, year: int) -> frozenset[str]:
         ):
             continue
         kinds.add(kind)
-    if _SSN.search(text):
+    if _SSN.search(text) or _RECORD.search(text):
         kinds.add("number")
     for match in _BIRTH.finditer(text):
         if int(match["y1"] or match["y2"]) <= year - _YEARS_BACK:

@@ -2,7 +2,8 @@
 
 A block is searched as a whole for what may be personal, and some of the lines found are looked at. What a service says in its
 first minutes is taken for usual: it is for people to see to, and no incident. Later a kind that this template never had, found
-in several different lines within minutes, is reported once per template and kind. Times are ns of event time.
+in several different lines within minutes, is reported once per template and kind; lines with several kinds at once count whatever
+their templates are. Times are ns of event time.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ _SECOND: Final = 10**9
 _LINES: Final = 3
 """Different lines with the same kind that make a finding."""
 _WITHIN_NS: Final = 600 * _SECOND
+_ANY_TEMPLATE: Final = ""
 _SURE: Final = frozenset(("birth", "number", "contact", "health"))
 
 
@@ -36,7 +38,9 @@ class PersonalWatch:
         self._known: OrderedDict[str, set[str]] = (
             OrderedDict()
         )  # template -> kinds that were told of, or are usual
-        self._seen: dict[tuple[str, str], dict[int, int]] = {}  # template, kind -> hash of a line -> when
+        self._seen: dict[
+            tuple[str, str], dict[int, int]
+        ] = {}  # template or any, kind -> hash of a line -> when
 
     def take(self, ids: Sequence[str], texts: Sequence[str], now_ns: int) -> list[Finding]:
         """Look at the lines of a block with their template ids; return what is to be reported."""
@@ -61,6 +65,8 @@ class PersonalWatch:
                 known |= kinds
                 continue
             lines = self._count(template_id, kinds, text, at)
+            if len(kinds) > 1:  # a name in a sentence makes it look like another one each time
+                lines = max(lines, self._count(_ANY_TEMPLATE, kinds, text, at))
             if lines >= _LINES:
                 known |= kinds
                 evidence: dict[str, int | float | str] = {

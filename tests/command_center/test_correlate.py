@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from center_rig import CALLS, at, signal
@@ -411,3 +412,37 @@ def test_a_new_error_of_a_caller_and_of_whom_it_calls_are_evidence_together() ->
     assert {each.incident for each in decide(once("billing", 0), once("api-gateway", 60))} == {"new-1"}
     assert {each.incident for each in decide(once("billing", 0), once("auth", 60))} == {None}
     assert {each.incident for each in decide(once("billing", 0), once("api-gateway", 130))} == {None}
+
+
+def test_what_was_too_little_stays_too_little_while_nothing_more_of_it_comes() -> None:
+    first = signal("billing", 0, kind=NEW, score=0.9).model_copy(update={"evidence": {"minutes": 5}})
+    drip = Candidate(first, 5, at(420))
+    assert correlate((), (drip,), (), GRAPH, SETTINGS) == []
+    other = found(weak(WARNING, 430, service="auth"))
+    decisions = correlate((), (drip._replace(until=None, again=True),), (other,), GRAPH, SETTINGS)
+    assert Verdict.OPENED not in [each.verdict for each in decisions]
+
+
+def test_what_a_release_warns_of_stays_its_news_however_long_it_goes_on() -> None:
+    def changed(_service: str, moment: datetime) -> bool:
+        return moment <= at(300)  # the change is remembered that long, and the warnings began before
+
+    held = [found(weak(WARNING, second, template="header will go away")) for second in range(0, 900, 60)]
+    last = [found(weak(WARNING, 900, template="header will go away"))]
+    assert Verdict.OPENED not in [
+        each.verdict for each in correlate((), held, last, GRAPH, SETTINGS, changed)
+    ]
+    without = correlate((), held, last, GRAPH, SETTINGS)
+    assert Verdict.OPENED in [each.verdict for each in without]
+
+
+def test_a_sentence_that_stays_away_opens_one_and_a_release_that_words_it_anew_does_not() -> None:
+    def missing(seconds: float) -> Signal:
+        return signal("billing", seconds, kind=SignalKind.TEMPLATE_SILENCE, level=Level.UNKNOWN, score=0.53)
+
+    held, again = found(missing(0)), found(missing(40))
+    assert [each.verdict for each in correlate((), (), (held,), GRAPH, SETTINGS)] == [Verdict.HELD]
+    opened = [each.reason for each in correlate((), (held,), (again,), GRAPH, SETTINGS)]
+    assert opened[0] == "goes_on"
+    after = correlate((), (held,), (again,), GRAPH, SETTINGS, lambda _service, _at: True)
+    assert Verdict.OPENED not in [each.verdict for each in after]

@@ -18,6 +18,7 @@ from storage.records import ChangeMarker, ChangeMarkerKind, Severity
 
 BURST = frozenset({SignalKind.ERROR_BURST})
 NOVELTY = frozenset({SignalKind.NEW_ERROR_TEMPLATE})
+WARNED = frozenset({SignalKind.WARNING_BURST})
 SILENCE = frozenset({SignalKind.SILENCE})
 
 
@@ -69,6 +70,19 @@ def test_silence_is_the_category_only_where_nothing_better_is_known() -> None:
     assert of_evidence([quiet, told("connection refused", 3)]) == "network"
 
 
+def test_a_sentence_that_is_missing_is_silence_as_well() -> None:
+    assert of_evidence([Told(SignalKind.TEMPLATE_SILENCE, "all loops ticking", 0)]) == "silence"
+
+
+def test_a_service_that_fails_and_no_longer_gets_to_its_work_keeps_crashing() -> None:
+    less = Told(SignalKind.TRAFFIC_DROP, "", 0)
+    plain = told("schema step <NUM> failed", 14)
+    assert of_evidence([plain]) == "application_error"
+    assert of_evidence([plain, less]) == "crash_loop"
+    assert of_evidence([plain, less._replace(own=False)]) == "application_error"
+    assert of_evidence([told("certificate expired", 14), less]) == "certificate"
+
+
 def test_what_needs_no_words_decides_first() -> None:
     words = told("connection refused", 300)
     assert of_evidence([words, Told(SignalKind.PERSONAL_DATA, "GET <PATH>", 3)]) == "privacy"
@@ -106,7 +120,15 @@ CRITICAL = ("api-gateway",)
         (Impact({"billing": Traffic(200, 120)}, 1, BURST), Severity.SEV2),
         (Impact({"api-gateway": Traffic(0, 0)}, 1, SILENCE), Severity.SEV2),
         (Impact({"api-gateway": Traffic(1000, 80)}, 1, BURST), Severity.SEV2),
-        (Impact({"billing": Traffic(200, 30), "auth": Traffic(90, 5)}, 2, BURST), Severity.SEV2),
+        (Impact({"billing": Traffic(200, 30), "auth": Traffic(90, 5)}, 2, BURST), Severity.SEV3),
+        (Impact({"billing": Traffic(200, 60), "auth": Traffic(90, 5)}, 2, BURST), Severity.SEV2),
+        (
+            Impact({"billing": Traffic(200, 30), "auth": Traffic(90, 5)}, 2, BURST, "retry_storm"),
+            Severity.SEV2,
+        ),
+        (Impact({"billing": Traffic(200, 0)}, 1, WARNED, "security"), Severity.SEV2),
+        (Impact({"billing": Traffic(200, 0)}, 1, WARNED, "retry_storm"), Severity.SEV3),
+        (Impact({"billing": Traffic(200, 0)}, 1, WARNED, "certificate"), Severity.SEV4),
         (Impact({"api-gateway": Traffic(200, 120), "billing": Traffic(90, 5)}, 2, BURST), Severity.SEV1),
         (Impact({"billing": Traffic(200, 120), "api-gateway": Traffic(900, 5)}, 2, BURST), Severity.SEV2),
         (Impact({name: Traffic(100, 30) for name in "abcd"}, 4, BURST), Severity.SEV1),

@@ -160,6 +160,18 @@ def test_birth_dates_that_begin_to_appear_are_found_once_per_template() -> None:
     assert "birth" in str(found[0].evidence["kinds"])
 
 
+def test_names_with_record_numbers_are_found_although_each_makes_another_template() -> None:
+    watch = PersonalWatch(SETTINGS)
+    watch.take(["t"], ["ready"], DAY)
+    lines = [f"no file for Example{chr(97 + n)}, Anna (MRN1234567{n})" for n in range(4)]  # made-up people
+    found = [
+        each
+        for n, text in enumerate(lines)
+        for each in watch.take([f"t{n}"], [text], DAY + 20 * MINUTE + n * SECOND)
+    ]
+    assert [each.kind for each in found] == ["personal_data"]
+
+
 def test_what_was_always_there_is_no_news_and_one_line_is_none_either() -> None:
     watch = PersonalWatch(SETTINGS)
     assert watch.take(["t"] * 9, searches(9), DAY) == []
@@ -215,6 +227,13 @@ def test_a_host_that_falls_behind_is_told_of_when_it_was_on_time_before() -> Non
     assert clock(-1, before=watch) == []
     assert [each.host for each in clock(-900, DAY + 10 * MINUTE, watch)] == ["node-2"]
     assert clock(-900) == []  # it may have come late from the start
+
+
+def test_a_clock_that_is_set_right_again_is_not_told_of() -> None:
+    watch = ClockWatch(SETTINGS)
+    assert len(clock(400, before=watch)) == 1
+    assert clock(-1, DAY + 20 * MINUTE, watch) == []
+    assert clock(-1, DAY + 40 * MINUTE, watch) == []
 
 
 def test_a_backlog_that_shrinks_is_no_clock() -> None:
