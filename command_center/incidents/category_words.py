@@ -93,7 +93,8 @@ SURE: Final = _listed(
             "partition, partitioned, split brain, mtu, retransmit, retransmits, server misbehaving, connection lost, "
             "lost connection, connection closed unexpectedly, connection dropped, connect failed, could not connect, "
             "cannot connect, unable to connect, failed to connect, arp, interface down, peer is gone, lost contact, "
-            "connection aborted, unexpected eof, eof"
+            "connection aborted, unexpected eof, eof, no healthy endpoint, no healthy upstream, not there, not reachable, could not reach, "
+            "cannot reach"
         ),
         "dependency_timeout": (
             "timeout, timed out, timeouts, time out, timeoutexception, deadline exceeded, deadline, etimedout, "

@@ -302,10 +302,10 @@ class _Round:
             return each.first_at - window <= at <= each.last_at + window
 
         def close(each: Known) -> bool:
-            # Data that gets out is a trouble of its own, whatever else fails beside it.
+            # Data that gets out is a trouble of its own, whatever else fails beside it, but for the very lines it gets out in.
             alike = (found.family == "privacy") == any(
                 FAMILIES[kind] == "privacy" for _, kind, _ in each.marks
-            )
+            ) or (signal.template_id is not None and any(t == signal.template_id for _, _, t in each.marks))
             return each.open and alike and each.first_at - window <= at <= each.last_at + joining
 
         def related(each: Known) -> bool:

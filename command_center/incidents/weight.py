@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from command_center.settings import CorrelationSettings
-from models.detectors.failure_words import helps_itself, speaks_of_failure
+from models.detectors.failure_words import helps_itself, meant, speaks_of_failure
 from models.levels import Level
 from storage.facts import Signal, SignalKind
 
@@ -117,7 +117,7 @@ def lasting(
 
     `before` are the signals of its service that were held; a change of the service just before it began makes one wait longer, for
     what restarts complains for a while, and of warnings only those count then that speak of failure: a release has new things to
-    warn of. What a service says it helps itself with has to last as long.
+    warn of. What a service says it helps itself with has to last as long, and a warning of what was meant to be never lasts.
     """
     since = _since(found, before)
     after_change = changed(since)
@@ -127,6 +127,8 @@ def lasting(
         return False
     template = str(found.signal.template or "")
     if after_change and found.family == "warnings" and not speaks_of_failure(template):
+        return False
+    if found.family == "warnings" and meant(template):
         return False
     longer = after_change or helps_itself(template)
     wait = timedelta(seconds=settings.settle_after_change if longer else settings.lasting)

@@ -342,6 +342,23 @@ def test_personal_data_are_an_incident_of_their_own_beside_any_other() -> None:
     assert [(each.verdict, each.incident) for each in after] == [(Verdict.OPENED, "new-1")]
 
 
+def test_personal_data_in_the_very_lines_of_an_incident_belong_to_it() -> None:
+    old = known(signal("billing", 0, kind=NEW, template="no file for"))
+    out = signal("billing", 30, kind=SignalKind.PERSONAL_DATA, template="no file for", level=Level.UNKNOWN)
+    assert [each.incident for each in decide(out, known=(old,))] == ["INC-1"]
+    assert [each.incident for each in decide(out, known=(known(signal("billing", 0)),))] == ["new-1"]
+
+
+def test_a_warning_of_what_was_meant_to_be_never_opens_one() -> None:
+    def goes_on(template: str) -> bool:
+        held = [found(weak(WARNING, second, template=template)) for second in range(0, 900, 60)]
+        last = [found(weak(WARNING, 900, template=template))]
+        return any(each.verdict is Verdict.OPENED for each in correlate((), held, last, GRAPH, SETTINGS))
+
+    assert goes_on("slow answer")
+    assert not goes_on("scanner (approved): GET")
+
+
 def test_new_trouble_of_a_service_minutes_after_the_last_is_another_incident() -> None:
     old = known(signal("billing", 0), signal("billing", 60))
     assert [each.incident for each in decide(signal("billing", 200, template="other"), known=(old,))] == [
