@@ -15,7 +15,7 @@ setup:                ## make .venv with what running needs
 setup-test:           ## the same, with what the tests need
 	@test -n "$(PYTHON)" || { echo "mayday: Python 3.11 or 3.12 is needed: sudo apt-get install python3.11 python3.11-venv" >&2; exit 2; }
 	@$(PYTHON) deploy/setup.py --test
-	@sh deploy/need.sh chromium curl
+	@sh deploy/need.sh chromium curl libatomic.so.1=libatomic1
 
 lint: setup-test      ## ruff, mypy, import-linter, generated documents up to date
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -1,9 +1,13 @@
 #!/bin/sh
-# Make sure that the programs which only the tests need are here: need.sh NAME...
+# Make sure that what only the tests need is here: need.sh NAME..., a program, or a library with the package it is in
+# (`libatomic.so.1=libatomic1`).
 # As root on Debian (a build machine) they are installed; a person is told the one command.
 missing=""
 for name in "$@"; do
-    command -v "$name" >/dev/null 2>&1 || missing="$missing $name"
+    case "$name" in
+        *=*) /sbin/ldconfig -p 2>/dev/null | grep -q "^[[:space:]]*${name%%=*} " || missing="$missing ${name#*=}" ;;
+        *) command -v "$name" >/dev/null 2>&1 || missing="$missing $name" ;;
+    esac
 done
 [ -z "$missing" ] && exit 0
 if [ "${CI:-}" = true ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then

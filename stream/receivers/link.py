@@ -82,6 +82,14 @@ class Link(asyncio.BufferedProtocol, ABC):
         metrics.open_connections += 1
         self._intake.budget.add(self)
         self.opened()
+        if not self._reading:
+            asyncio.get_running_loop().call_soon(self._pause_again)
+
+    def _pause_again(self) -> None:
+        """Undo what Python before 3.11.4 does after `connection_made`: it begins to read although it was paused there."""
+        if not self._reading and self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+            self._transport.pause_reading()
 
     def connection_lost(self, _error: Exception | None) -> None:
         self._stop_timer()

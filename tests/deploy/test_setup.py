@@ -154,6 +154,9 @@ def test_what_only_the_tests_need_is_asked_for_with_the_one_command_that_install
         "mayday: the tests need mayday-absent-1 mayday-absent-2. "
         "Install with: sudo apt-get install -y mayday-absent-1 mayday-absent-2\n"
     )
+    library = run(clone, "sh", "deploy/need.sh", "libc.so.6=libc6", "libabsent.so.1=libabsent1", CI="")
+    assert library.returncode == 2
+    assert library.stderr.endswith("sudo apt-get install -y libabsent1\n")
     recipe = run(clone, "make", "--dry-run", "test").stdout
     assert "sh deploy/need.sh chromium" in recipe
     assert "deploy/setup.py --test" in recipe
