@@ -43,6 +43,7 @@ class SignalKind(StrEnum):
     SILENCE = "silence"
     TRAFFIC_DROP = "traffic_drop"
     TEMPLATE_SILENCE = "template_silence"
+    HOST_SILENCE = "host_silence"
     FIGURE_SHIFT = "figure_shift"
     PERSONAL_DATA = "personal_data"
     CLOCK_SKEW = "clock_skew"

@@ -139,6 +139,10 @@ class Seen:
         """Return the time of the last line of each host."""
         return dict(zip(self.lines.host, self.lines.ts, strict=True))
 
+    def host_counts(self) -> Mapping[str, int]:
+        """Return the lines of each host."""
+        return Counter(self.lines.host)
+
     def samples(self, due: Callable[[str, int], bool]) -> Iterator[tuple[str, str, int]]:
         """Yield (template id, text, time) of the last line of those templates that are `due`, of some when they are many."""
         places = dict(zip(self.ids, range(len(self.ids)), strict=True))

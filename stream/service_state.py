@@ -39,7 +39,7 @@ from stream.moments import MINUTE_NS, moment
 from stream.service_facts import ServiceFacts
 from stream.watches import Watches
 
-SCHEMA: Final = 3
+SCHEMA: Final = 4
 _ERROR: Final = int(Level.ERROR)
 _LEVELS: Final = {int(level): level for level in Level}
 _MINUTE_COUNTS: Final = TypeAdapter(list[MinuteCount])

@@ -14,6 +14,7 @@ from models.detectors.clock_watch import ClockWatch
 from models.detectors.drop_watch import DropWatch
 from models.detectors.failure_words import speaks_of_failure
 from models.detectors.gauge_watch import GaugeWatch
+from models.detectors.host_silence import HostSilence
 from models.detectors.personal_watch import PersonalWatch
 from models.detectors.silence_watch import SilenceWatch
 from models.detectors.template_silence import TemplateSilence
@@ -43,6 +44,7 @@ class Watches:
         self._silence = SilenceWatch(settings)
         self._drops = DropWatch(settings)
         self._templates = TemplateSilence(settings)
+        self._hosts = HostSilence(settings)
         self._gauges = GaugeWatch(settings)
         self._personal = PersonalWatch(settings)
         self._clocks = ClockWatch(settings)
@@ -74,6 +76,7 @@ class Watches:
             *self._warnings.take(seen, seen.warnings),
             *self._drops.take(seen.slots),
             *self._templates.take(seen.usual_counts(), seen.lasts(), seen.known_ns),
+            *self._hosts.take(seen.host_counts(), seen.known_ns),
             *self._gauges.take(seen.samples(self._due)),
             *self._personal.take(seen.ids, seen.lines.text, seen.known_ns),
             *self._clocks.take(seen.hosts().items(), seen.received_ns),

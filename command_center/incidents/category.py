@@ -24,6 +24,9 @@ FLAPPING = "flapping"
 
 CATEGORIES: frozenset[str] = frozenset({*SURE, *VAGUE, SILENCE, FLAPPING, UNKNOWN})
 _ERRORS = frozenset((SignalKind.NEW_ERROR_TEMPLATE, SignalKind.ERROR_BURST))
+_QUIET = frozenset(
+    (SignalKind.SILENCE, SignalKind.TRAFFIC_DROP, SignalKind.TEMPLATE_SILENCE, SignalKind.HOST_SILENCE)
+)
 _SPLIT = re.compile(r"[^a-z0-9]+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
@@ -172,7 +175,7 @@ def judged(
         )
     if configured and signals:
         return Judged("configuration", Rule.SET_ANEW, tuple(found))
-    if kinds & {SignalKind.SILENCE, SignalKind.TRAFFIC_DROP, SignalKind.TEMPLATE_SILENCE}:
+    if kinds & _QUIET:
         return Judged(SILENCE, Rule.QUIET, tuple(found))
     return Judged(UNKNOWN, Rule.NOTHING, tuple(found))
 

@@ -57,6 +57,7 @@ KIND: Mapping[SignalKind, SafeText] = MappingProxyType(
         SignalKind.SILENCE: phrase("silence"),
         SignalKind.TRAFFIC_DROP: phrase("fewer lines"),
         SignalKind.TEMPLATE_SILENCE: phrase("missing sentence"),
+        SignalKind.HOST_SILENCE: phrase("silent host"),
         SignalKind.FIGURE_SHIFT: phrase("raised figure"),
         SignalKind.PERSONAL_DATA: phrase("personal data"),
         SignalKind.CLOCK_SKEW: phrase("wrong clock"),

@@ -59,6 +59,7 @@ DEFAULT_RULES: tuple[SeverityRule, ...] = (
         kinds=(
             SignalKind.SILENCE,
             SignalKind.TRAFFIC_DROP,
+            SignalKind.HOST_SILENCE,
             SignalKind.FIGURE_SHIFT,
             SignalKind.CLOCK_SKEW,
         ),

@@ -27,6 +27,7 @@ FAMILIES: Mapping[SignalKind, str] = MappingProxyType(
         SignalKind.SILENCE: "absence",
         SignalKind.TRAFFIC_DROP: "absence",
         SignalKind.TEMPLATE_SILENCE: "absence",
+        SignalKind.HOST_SILENCE: "absence",
         SignalKind.FIGURE_SHIFT: "figures",
         SignalKind.PERSONAL_DATA: "privacy",
         SignalKind.CLOCK_SKEW: "clock",
@@ -44,6 +45,7 @@ _SURE = frozenset(
     )
 )
 _MAY_LAST = frozenset(("errors", "warnings", "figures"))
+_MISSED_TWICE = frozenset((SignalKind.TEMPLATE_SILENCE, SignalKind.HOST_SILENCE))
 _PAUSE = timedelta(seconds=150)
 """What goes on is told of once a minute; after a longer pause it has begun anew."""
 NEW = frozenset((SignalKind.NEW_ERROR_TEMPLATE, SignalKind.NEW_WARNING_TEMPLATE))
@@ -121,7 +123,7 @@ def lasting(
     """
     since = _since(found, before)
     after_change = changed(since)
-    if found.signal.kind is SignalKind.TEMPLATE_SILENCE:  # told of again because it stays away
+    if found.signal.kind in _MISSED_TWICE:  # told of again because it stays away
         return not after_change and any(each.fingerprint == found.fingerprint for each in before)
     if found.family not in _MAY_LAST:
         return False

@@ -14,6 +14,7 @@ from models.detectors.clock_watch import ClockWatch
 from models.detectors.drop_watch import DropWatch
 from models.detectors.gauge_watch import GaugeWatch
 from models.detectors.gauges import gauges
+from models.detectors.host_silence import HostSilence
 from models.detectors.personal import hinted, personal
 from models.detectors.personal_watch import PersonalWatch
 from models.detectors.template_silence import TemplateSilence
@@ -138,6 +139,41 @@ def test_what_was_not_said_like_a_clock_for_long_is_missed_once() -> None:
         said = Counter({"work": 3} | ({"job": 1} if second < 3600 and second % 120 < 60 else {}))
         found += watch.take(said, dict.fromkeys(said, at), at)
     assert len([each for each in found if each.template_id == "job"]) == 1
+
+
+# -- hosts that are missing -----------------------------------------------------------------------------------------
+
+
+def hosts_missed(gone_at: int, *, late: str = "", until: int = 5400) -> list[tuple[str | None, float]]:
+    """Hosts told to be missing where node-2 falls silent, with the seconds since then; `late` is a host that appears in between."""
+    watch, found = HostSilence(SETTINGS), list[Finding]()
+    for second in range(0, until, 5):
+        said = (
+            {"node-1": 2}
+            | ({"node-2": 2} if second < gone_at else {})
+            | ({late: 1} if late and second > 2000 else {})
+        )
+        found += watch.take(said, DAY + second * SECOND)
+    return [(each.host, (each.at_ns - DAY) / SECOND - gone_at) for each in found]
+
+
+def test_one_silent_host_of_two_is_missed_and_missed_again() -> None:
+    (first, seconds), (again, later) = hosts_missed(2400)
+    assert first == again == "node-2"
+    assert 50 <= seconds < later <= 120
+
+
+def test_hosts_that_come_and_go_are_not_missed() -> None:
+    assert hosts_missed(2400, late="node-3") == []
+    assert hosts_missed(1200) == []  # it was not there for long
+
+
+def test_a_host_of_a_fleet_is_not_missed() -> None:
+    watch, found = HostSilence(SETTINGS), list[Finding]()
+    for second in range(0, 5400, 5):
+        names = {f"node-{n}": 1 for n in range(100) if n or second < 2400}
+        found += watch.take(names, DAY + second * SECOND)
+    assert found == []
 
 
 # -- personal data --------------------------------------------------------------------------------------------------
