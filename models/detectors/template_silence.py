@@ -3,8 +3,8 @@
 A heartbeat that is missing, a job that no longer ends, a record that is no longer stored. Weak by itself: a release that words
 it differently looks the same. Regular is a template with many lines over ten minutes whose longest pause is known;
 missing it is after a multiple of that pause, and of the time in which so many were expected that none is chance. What was said
-like a clock for half an hour, and stays away for half as long again, is told of a second time: a job that has ended was not so
-regular for so long. Times are ns.
+like a clock for half an hour, and stays away for half as long again while nearly all else goes on, is told of a second time: a job
+that has ended was not so regular for so long, and what a service does less of is not missing. Times are ns.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ _EXPECTED: Final = 14.0
 _CLOCK_SPAN_NS: Final = 1800 * _SECOND
 _CLOCK_PAUSES: Final = 3.0
 """Longest pause over mean pause, up to which a sentence comes like a clock; chance alone makes it 5 within 150 lines."""
+_FEW: Final = 8
+"""One in so many of the regular sentences may be missing beside it."""
 _AGAIN: Final = 1.5
 
 
@@ -35,6 +37,11 @@ class _Said:
         self.count = 0
         self.longest = 0
         self.told = 0  # times that its absence was told of
+
+    @property
+    def mean(self) -> float:
+        """Mean time between two lines."""
+        return (self.last - self.first) / self.count
 
 
 class TemplateSilence:
@@ -70,14 +77,17 @@ class TemplateSilence:
         if now_ns - self._looked < 10 * _SECOND:
             return []
         self._looked = now_ns
+        regular = {
+            template_id: (said, self._limit(said))
+            for template_id, said in self._said.items()
+            if said.count >= _LINES and said.last - said.first >= _SPAN_NS
+        }
+        missing = sum(now_ns - said.last >= limit for said, limit in regular.values())
+        alone = missing <= max(1, len(regular) // _FEW)
         found = list[Finding]()
-        for template_id, said in self._said.items():
-            if said.told > 1 or said.count < _LINES or said.last - said.first < _SPAN_NS:
-                continue
+        for template_id, (said, limit) in regular.items():
             quiet = now_ns - said.last
-            mean = (said.last - said.first) / said.count
-            limit = max(self._least_ns, self._factor * said.longest, _EXPECTED * mean)
-            if said.told and not _like_a_clock(said, mean):
+            if said.told > 1 or (said.told and not (alone and _like_a_clock(said))):
                 continue
             if quiet >= limit * (_AGAIN if said.told else 1):
                 said.told += 1
@@ -91,6 +101,9 @@ class TemplateSilence:
                 )
         return found
 
+    def _limit(self, said: _Said) -> float:
+        return max(self._least_ns, self._factor * said.longest, _EXPECTED * said.mean)
 
-def _like_a_clock(said: _Said, mean: float) -> bool:
-    return said.last - said.first >= _CLOCK_SPAN_NS and said.longest <= _CLOCK_PAUSES * mean
+
+def _like_a_clock(said: _Said) -> bool:
+    return said.last - said.first >= _CLOCK_SPAN_NS and said.longest <= _CLOCK_PAUSES * said.mean

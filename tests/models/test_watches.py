@@ -141,6 +141,15 @@ def test_what_was_not_said_like_a_clock_for_long_is_missed_once() -> None:
     assert len([each for each in found if each.template_id == "job"]) == 1
 
 
+def test_when_a_service_does_less_its_sentences_are_missed_once_each() -> None:
+    watch, found = TemplateSilence(SETTINGS), list[Finding]()
+    for second in range(0, 4800, 5):
+        at = DAY + second * SECOND
+        said = Counter({"work": 3} | ({f"step-{n}": 1 for n in range(6)} if second < 2400 else {}))
+        found += watch.take(said, dict.fromkeys(said, at), at)
+    assert Counter(each.template_id for each in found) == {f"step-{n}": 1 for n in range(6)}
+
+
 # -- hosts that are missing -----------------------------------------------------------------------------------------
 
 
