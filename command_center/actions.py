@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from command_center.access.operators import Permission
 from models.sanitizer import SafeText
-from storage.records import ChangeMarkerKind, IncidentId, IncidentStatus, Severity
+from storage.records import ChangeMarkerKind, IncidentId, IncidentStatus, MaintenanceId, Severity
 
 CHANGE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 
@@ -97,6 +97,41 @@ class RecordChange(_Action):
     note: SafeText | None = None
 
 
+class AddMaintenance(_Action):
+    """Plan work on `services`, from `starts_at` (now if left out) to `ends_at`, or for `seconds`; one of the two is given."""
+
+    permission = Permission.MAINTAIN
+    action: Literal["maintenance_add"] = "maintenance_add"
+    services: tuple[SafeText, ...] = Field(min_length=1, max_length=50)
+    with_callers: bool = False
+    starts_at: AwareDatetime | None = None
+    ends_at: AwareDatetime | None = None
+    seconds: int | None = Field(default=None, ge=1, le=366 * 86_400)
+    reason: SafeText = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _one_end(self) -> AddMaintenance:
+        if (self.ends_at is None) == (self.seconds is None):
+            raise ValueError("a window needs an end or a length, and not both")
+        return self
+
+
+class EndMaintenance(_Action):
+    """End a window now, or call one off that has not begun."""
+
+    permission = Permission.MAINTAIN
+    action: Literal["maintenance_end"] = "maintenance_end"
+    window: MaintenanceId
+
+
+class ListMaintenance(_Action):
+    """List the windows that run or are to come; with `all` those that are over as well."""
+
+    permission = Permission.READ
+    action: Literal["maintenance_list"] = "maintenance_list"
+    which: Literal["current", "all"] = "current"
+
+
 class ListIncidents(_Action):
     permission = Permission.READ
     action: Literal["list"] = "list"
@@ -118,6 +153,9 @@ Action = Annotated[
     | Resolve
     | Close
     | RecordChange
+    | AddMaintenance
+    | EndMaintenance
+    | ListMaintenance
     | ListIncidents
     | ShowIncident,
     Field(discriminator="action"),

@@ -15,15 +15,17 @@ from datetime import datetime
 
 from command_center import timers
 from command_center.access.operators import Directory, Operator, Permission, may
-from command_center.actions import Action, ListIncidents, SetStatus, ShowIncident
+from command_center.actions import Action, ListIncidents, ListMaintenance, SetStatus, ShowIncident
 from command_center.incidents import wording
-from command_center.incidents.desk import Desk, Facts, Outcome
+from command_center.incidents.desk import Desk
 from command_center.incidents.evidence import traces
 from command_center.incidents.explain import Explanation, explain
 from command_center.incidents.intake import Intake
 from command_center.incidents.journal import CLOCK, NoIncident, as_id, enter, load, save, timeline
 from command_center.incidents.lifecycle import MACHINES, touched
 from command_center.incidents.upkeep import Upkeep
+from command_center.maintenance import windows
+from command_center.outcome import Facts, Outcome
 from command_center.refusals import Refusals
 from command_center.settings import CenterSettings
 from models.clock import Clock
@@ -44,6 +46,7 @@ _RIGHTS = {
     Permission.DECLARE: phrase("declare incidents"),
     Permission.COMMAND: phrase("set severities and close incidents"),
     Permission.RECORD_CHANGE: phrase("record changes"),
+    Permission.MAINTAIN: phrase("plan or end maintenance"),
     Permission.EXPORT: phrase("export raw log lines"),
 }
 
@@ -94,6 +97,9 @@ class CommandCenter:
         except NoIncident as refusal:
             message = phrase("There is no such incident. List all incidents to find its name.")
             return Outcome(False, message, reasons=(refusal.code,))
+        except windows.NoWindow as refusal:
+            message = phrase("There is no such maintenance window. List them all to find its name.")
+            return Outcome(False, message, reasons=(refusal.code,))
         self._tell(outcome.changed)
         return outcome
 
@@ -102,6 +108,14 @@ class CommandCenter:
             found = self.incidents(action.which, actor)
             message = phrase("{} incidents", len(found)) if len(found) != 1 else phrase("1 incident")
             return Outcome(True, message, incidents=found)
+        if isinstance(action, ListMaintenance):
+            told = self.maintenance(over=action.which == "all")
+            message = (
+                phrase("{} maintenance windows", len(told))
+                if len(told) != 1
+                else phrase("1 maintenance window")
+            )
+            return Outcome(True, message, windows=told)
         if isinstance(action, ShowIncident):
             incident, events = self._db.read(
                 lambda reader: (load(reader, action.incident), timeline(reader, action.incident))
@@ -145,6 +159,11 @@ class CommandCenter:
         else:
             raise BadInput("there is no such list of incidents", hint="Use open, mine, all or sev1 to sev4")
         return tuple(self._db.read(lambda reader: reader.rows(Incident, f"{where} {newest}", params)))
+
+    def maintenance(self, *, over: bool = False) -> tuple[windows.Told, ...]:
+        """Return the maintenance windows that run or are to come; with `over` all of them."""
+        now = self._clock()
+        return self._db.read(lambda reader: windows.listed(reader, now, over=over))
 
     def incident(self, id: str) -> Incident | None:
         """Return one incident, or None."""

@@ -16,7 +16,7 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from command_center.actions import ACTION, CHANGE_ID, Action
-from command_center.incidents.desk import Outcome
+from command_center.outcome import Outcome
 from models.errors import BadInput
 from storage.errors import BadPayload
 from storage.exports import ExportNote
@@ -62,6 +62,10 @@ def read_action(body: bytes, gate: Admission) -> Action:
         raise BadPayload("the action is not JSON", hint=BadPayload.remedy) from None
     if isinstance(fields, dict) and isinstance(fields.get("service"), str):
         fields["service"] = gate.name(fields["service"])
+    if isinstance(fields, dict) and isinstance(fields.get("services"), list):
+        fields["services"] = [
+            gate.name(each) if isinstance(each, str) else each for each in fields["services"]
+        ]
     if isinstance(fields, dict) and CHANGE_ID.fullmatch(str(fields.get("change_id") or "")):
         fields["change_id"] = gate.name(str(fields["change_id"]), "tag")
     try:
@@ -92,6 +96,7 @@ def _does_not_fit(what: str, error: ValidationError) -> BadInput:
     """
     known = {"action", "incident", "status", "severity", "service", "kind", "version", "at", "note", "text",
              "title", "reason", "summary", "change_id", "which", "sql", "params",
+             "services", "with_callers", "starts_at", "ends_at", "seconds", "window",
              "id", "uid", "first_block", "end_block"}  # fmt: skip
     fields = {
         str(part) for each in error.errors(include_input=False) for part in each["loc"] if part in known
@@ -124,6 +129,7 @@ def _told(outcome: Outcome) -> dict[str, Any]:
         "reasons": list(outcome.reasons),
         "incident": outcome.incident.model_dump(mode="json") if outcome.incident else None,
         "marker": outcome.marker.model_dump(mode="json") if outcome.marker else None,
+        "windows": [told.as_json() for told in outcome.windows],
         "incidents": [incident.model_dump(mode="json") for incident in outcome.incidents],
         "timeline": [event.model_dump(mode="json") for event in outcome.timeline],
     }

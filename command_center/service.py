@@ -35,7 +35,6 @@ from aiohttp import web
 from command_center.access.operators import Directory, Operator, Permission, may
 from command_center.actions import Action
 from command_center.exports import enter_export
-from command_center.incidents.desk import Outcome
 from command_center.messages import (
     SMALL,
     arrow_bytes,
@@ -45,6 +44,7 @@ from command_center.messages import (
     read_note,
     read_query,
 )
+from command_center.outcome import Outcome
 from command_center.status import CommandStatus
 from models.errors import BadInput, Guarded, MaydayError
 from storage.client import ARROW

@@ -147,6 +147,33 @@ class ChangeSettings(_Settings):
     )
 
 
+class MaintenanceSettings(_Settings):
+    """Maintenance windows: how long they may be, and what is looked at when one is over."""
+
+    longest: Seconds = Field(
+        default=86_400, description="Longest window; a longer one hides more than planned work"
+    )
+    ahead: float = Field(
+        default=90 * 86_400, gt=0, le=366 * 86_400, description="How far ahead a window may begin"
+    )
+    back: float = Field(
+        default=86_400,
+        ge=0,
+        le=7 * 86_400,
+        description="How far back a window may begin, for work that was begun without one",
+    )
+    grace: float = Field(
+        default=60,
+        ge=0,
+        le=3600,
+        description="Time after a window in which its services may still come back before anybody is told",
+    )
+    watch: Seconds = Field(
+        default=3600,
+        description="For so long after a window, what began in it opens an incident if it goes on",
+    )
+
+
 class WebhookSettings(_Settings):
     """`POST /v1/changes` for pipelines; off until an address and a token are given."""
 
@@ -194,6 +221,9 @@ class CenterSettings(_Settings):
     sla: SlaSettings = Field(default_factory=SlaSettings, description="Time that each severity allows")
     changes: ChangeSettings = Field(
         default_factory=ChangeSettings, description="Change markers and suspicion"
+    )
+    maintenance: MaintenanceSettings = Field(
+        default_factory=MaintenanceSettings, description="Maintenance windows"
     )
     webhook: WebhookSettings = Field(
         default_factory=WebhookSettings, description="Webhook for change markers"

@@ -42,7 +42,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from command_center.access.operators import Directory, Operator
 from command_center.actions import RecordChange
 from command_center.center import CommandCenter
-from command_center.incidents.desk import Outcome
+from command_center.outcome import Outcome
 from command_center.settings import WebhookSettings
 from models.clock import Clock
 from models.errors import BadInput, Guarded, MaydayError

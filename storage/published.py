@@ -112,6 +112,7 @@ TABLES: tuple[str, ...] = (
     "error_pattern",
     "incident",
     "incident_event",
+    "maintenance_window",
     "schema_migration",
     "segment",
     "signal",

@@ -21,6 +21,7 @@ Score = Annotated[float, Field(ge=0, le=1)]
 IncidentId = Annotated[str, Field(pattern=r"^INC-[1-9]\d*$")]
 ChangeId = Annotated[str, Field(pattern=r"^CHG-[1-9]\d*$")]
 SnapshotId = Annotated[str, Field(pattern=r"^SNP-[1-9]\d*$")]
+MaintenanceId = Annotated[str, Field(pattern=r"^MNT-[1-9]\d*$")]
 
 
 class Record(BaseModel):
@@ -322,6 +323,27 @@ class ChangeMarker(Record):
     at: AwareDatetime
     note: SafeText | None = None
     recorded_by: str
+
+
+class MaintenanceWindow(Record):
+    """Planned work on services: what fails in them meanwhile wakes nobody. It begins at `starts_at` and is over at `until`."""
+
+    table = "maintenance_window"
+    id: MaintenanceId
+    services: tuple[SafeText, ...]
+    with_callers: bool = False
+    starts_at: AwareDatetime
+    ends_at: AwareDatetime
+    reason: SafeText
+    added_by: str
+    added_at: AwareDatetime
+    ended_by: str | None = None
+    ended_at: AwareDatetime | None = None
+
+    @property
+    def until(self) -> datetime:
+        """The end as it is known now: as planned, or earlier."""
+        return self.ends_at if self.ended_at is None else min(self.ends_at, self.ended_at)
 
 
 class IncidentEvent(Record):

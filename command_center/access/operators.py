@@ -17,6 +17,7 @@ class Permission(StrEnum):
     DECLARE = "declare"
     COMMAND = "command"  # severity, close
     RECORD_CHANGE = "record_change"
+    MAINTAIN = "maintain"  # plan and end maintenance windows
     EXPORT = "export"  # raw log lines, out of the sealed spool
 
 

@@ -60,6 +60,7 @@ class Verdict(StrEnum):
     ECHO = "echo"  # joined an incident that is over, without reopening it
     HELD = "held"
     IGNORED = "ignored"
+    SILENCED = "silenced"  # its service was under maintenance; see `command_center.maintenance`
 
 
 class Mark(NamedTuple):

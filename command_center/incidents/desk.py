@@ -10,16 +10,16 @@ A cause with a delivery id after a colon (`slack:Ev012`) is carried out once, ho
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from datetime import datetime, timedelta
-from typing import NamedTuple
+from datetime import timedelta
 
 from command_center.access.operators import Operator
 from command_center.actions import (
     Acknowledge,
+    AddMaintenance,
     Close,
     Declare,
+    EndMaintenance,
     Note,
     RecordChange,
     Resolve,
@@ -28,47 +28,30 @@ from command_center.actions import (
 )
 from command_center.changes import markers
 from command_center.incidents import wording
-from command_center.incidents.journal import as_id, enter, load, save
+from command_center.incidents.journal import as_id, enter, first_time, load, save
 from command_center.incidents.lifecycle import IllegalTransition, moved, possible_next, touched
 from command_center.incidents.upkeep import Upkeep
+from command_center.maintenance import desk as maintenance
+from command_center.outcome import Outcome
 from command_center.settings import CenterSettings
-from command_center.timers import Rule
 from models.sanitizer import SafeText, phrase
-from storage.records import ChangeMarker, Incident, IncidentEvent, IncidentStatus
+from storage.records import Incident, IncidentStatus
 from storage.transaction import Transaction
 
-Step = Declare | Acknowledge | SetStatus | Note | SetSeverity | Resolve | Close | RecordChange
+Step = (
+    Declare
+    | Acknowledge
+    | SetStatus
+    | Note
+    | SetSeverity
+    | Resolve
+    | Close
+    | RecordChange
+    | AddMaintenance
+    | EndMaintenance
+)
 EARLIEST = 2000  # year; a change before it is a mistake, and a clock near the calendar's ends overflows
 S = IncidentStatus
-
-
-class Facts(NamedTuple):
-    """What a look at an incident shows beside its record: what fails, which clocks have run over or will next, and the
-    change that is suspected, in words and with its time.
-    """
-
-    evidence: tuple[SafeText, ...] = ()
-    warnings: tuple[SafeText, ...] = ()
-    due: tuple[Rule, datetime] | None = None
-    suspect: tuple[SafeText, datetime] | None = None
-
-
-class Outcome(NamedTuple):
-    """What came of an action, in words for the person and codes for programs.
-
-    `changed` names the incidents that now have another version; `incidents`, and `timeline` with `facts`, answer a
-    list or a look.
-    """
-
-    ok: bool
-    message: SafeText
-    incident: Incident | None = None
-    reasons: tuple[str, ...] = ()
-    incidents: tuple[Incident, ...] = ()
-    timeline: tuple[IncidentEvent, ...] = ()
-    marker: ChangeMarker | None = None
-    changed: tuple[str, ...] = ()
-    facts: Facts | None = None
 
 
 class Desk:
@@ -84,6 +67,10 @@ class Desk:
                 return self._declare(tx, step, actor, cause)
             case RecordChange():
                 return self._record(tx, step, actor, cause)
+            case AddMaintenance():
+                return maintenance.plan(tx, step, actor.id, cause, self._settings.maintenance)
+            case EndMaintenance():
+                return maintenance.end(tx, step, actor.id, cause)
             case Note():
                 return self._note(tx, step, actor, cause)
             case SetSeverity():
@@ -98,7 +85,7 @@ class Desk:
                 return self._move(tx, step, step.status, step.note, actor, cause)
 
     def _declare(self, tx: Transaction, step: Declare, actor: Operator, cause: str) -> Outcome:
-        if not _first(tx, step, actor, cause):
+        if not first_time(tx, step, actor.id, cause):
             return self._declared_before(tx, cause)
         at = tx.now
         service = step.service or wording.NOBODY
@@ -148,7 +135,7 @@ class Desk:
     def _note(self, tx: Transaction, step: Note, actor: Operator, cause: str) -> Outcome:
         incident = load(tx, step.incident)
         name = wording.ref(incident.id)
-        if not _first(tx, step, actor, cause):
+        if not first_time(tx, step, actor.id, cause):
             return Outcome(True, phrase("That note is on {} already.", name), incident, ("already_done",))
         noted = touched(incident, tx.now, actor.id)
         self._write(tx, noted, "note", actor, step.text, cause)
@@ -160,7 +147,7 @@ class Desk:
         if old == new:
             message = phrase("{} is SEV{} already; nothing has changed.", name, new)
             return Outcome(True, message, incident, ("already_done",))
-        if not _first(tx, step, actor, cause):
+        if not first_time(tx, step, actor.id, cause):
             return Outcome(
                 True,
                 phrase("That was done already; {} is SEV{} now.", name, old),
@@ -184,7 +171,7 @@ class Desk:
         except IllegalTransition as refusal:
             return Outcome(False, _not_possible(incident, to), incident, (refusal.code,))
         name = wording.ref(incident.id)
-        if not _first(tx, step, actor, cause):
+        if not first_time(tx, step, actor.id, cause):
             message = phrase("That was done already; {} is {} now.", name, wording.STATUS[incident.status])
             return Outcome(True, message, incident, ("already_done",))
         text = phrase("Now {}", wording.STATUS[to])
@@ -225,7 +212,7 @@ class Desk:
                 "The time of that change lies in the future. Give the time at which it was made."
             )
             return Outcome(False, message, reasons=("in_the_future",))
-        if step.change_id is None and not _first(tx, step, actor, cause):
+        if step.change_id is None and not first_time(tx, step, actor.id, cause):
             return Outcome(True, phrase("That change is recorded already."), reasons=("already_done",))
         marker, new = markers.record(tx, step, actor.id, tx.now)
         what = phrase("{} of {} {}", wording.MARKER[marker.kind], marker.service, marker.version)
@@ -261,14 +248,6 @@ class Desk:
             cause=as_id(cause),
             **data,
         )
-
-
-def _first(tx: Transaction, step: Step, actor: Operator, cause: str) -> bool:
-    """Say whether this delivery of `cause` is the first; one without a delivery id always is."""
-    if ":" not in cause:
-        return True
-    content = hashlib.sha256(step.model_dump_json().encode()).hexdigest()
-    return tx.first_time(f"perform|{cause}|{actor.id}|{content}")
 
 
 def _not_possible(incident: Incident, to: S) -> SafeText:

@@ -51,6 +51,7 @@ class SignalRecord(Record):
     reason: str
     incident_id: str | None = None
     returned: bool = False
+    maintenance_id: str | None = None
 
     def signal(self) -> Signal:
         """Return the signal as the stream reported it, its texts left out of the evidence."""

@@ -4,7 +4,8 @@ Reads what is known, lets `correlate` decide, and writes what was decided: signa
 audit. Everything is derived from rows of the same transaction, so a block that is applied once is judged
 once.
 
-A signal that was held for its few lines is tried again when more of them come.
+A signal that was held for its few lines is tried again when more of them come. One of a service under maintenance is kept quiet,
+and tried again if it goes on after that.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import chain
+from typing import NamedTuple
 
 from command_center.changes import markers
 from command_center.incidents import wording
@@ -26,6 +28,7 @@ from command_center.incidents.evidence import (
 )
 from command_center.incidents.upkeep import Upkeep
 from command_center.incidents.weight import NEW, Candidate, Fingerprint
+from command_center.maintenance.silencing import Quiet, quiet_around, silence
 from command_center.settings import CenterSettings
 from models.levels import Level
 from models.sanitizer import SafeText
@@ -46,6 +49,14 @@ class Taken:
     changed: list[str] = field(default_factory=list)
 
 
+class _Waiting(NamedTuple):
+    """A signal whose row stands there and that is tried again: its lines so far, and whether some have come since."""
+
+    record: SignalRecord
+    lines: int
+    more: bool
+
+
 class Intake:
     """The way from facts to incidents; holds settings only. `text` is the gate's, for words among the evidence."""
 
@@ -59,12 +70,26 @@ class Intake:
         counted = _counted(facts)
         fresh = self._unseen(tx, facts, counted)
         newest = _newest(facts)
-        moments = [record.at for record in fresh] or list(newest.values() if counted else ())
-        if not moments:
-            return taken
-        held = self._held(tx, moments, counted)
-        if fresh or held:
-            self._judge(tx, held, fresh, newest, taken)
+        settings = self._settings
+        quiet = quiet_around(
+            tx,
+            [*(record.at for record in fresh), *newest.values()],
+            self._upkeep.graph,
+            settings.correlation.depth,
+            settings.maintenance,
+        )
+        back = quiet.outlived(tx, newest)
+        awake = [record for record in fresh if not _silenced(tx, quiet, record, known=False)]
+        taken.signals = len(fresh)
+        moments = [record.at for record in awake] or list(newest.values() if counted else ())
+        held = [
+            _Waiting(record, record.lines, more)
+            for record, more in (self._held(tx, moments, counted) if moments else ())
+            if not _silenced(tx, quiet, record, known=True)
+        ]
+        held += [_Waiting(each.record, each.lines, True) for each in back]
+        if awake or held:
+            self._judge(tx, held, awake, newest, taken)
         return taken
 
     def _unseen(
@@ -110,21 +135,24 @@ class Intake:
     def _judge(
         self,
         tx: Transaction,
-        held: Sequence[tuple[SignalRecord, bool]],
+        held: Sequence[_Waiting],
         fresh: Sequence[SignalRecord],
         newest: Mapping[str, datetime],
         taken: Taken,
     ) -> None:
-        was_held = {record.id for record, _ in held}
-        records = {record.id: record for record in (*(record for record, _ in held), *fresh)}
+        was_held = {each.record.id for each in held}
+        records = {record.id: record for record in (*(each.record for each in held), *fresh)}
         settings = self._settings.correlation
         decisions = correlate(
             self._known(tx, [record.at for record in records.values()]),
             [
                 Candidate(
-                    record.signal(), record.lines, newest.get(str(record.service)) if more else None, not more
+                    each.record.signal(),
+                    each.lines,
+                    newest.get(str(each.record.service)) if each.more else None,
+                    not each.more,
                 )
-                for record, more in held
+                for each in held
             ],
             [Candidate(record.signal(), record.lines) for record in fresh],
             self._upkeep.graph,
@@ -149,7 +177,6 @@ class Intake:
             returned = mark in last_at and record.at - last_at[mark] >= gap
             last_at[mark] = max(record.at, last_at.get(mark, record.at))
             self._write_signal(tx, record, decision, incident, returned, known=record.id in was_held)
-        taken.signals = len(fresh)
         for key, incident in ids.items():
             if key.startswith("new-"):
                 self._upkeep.open(tx, incident)
@@ -231,8 +258,17 @@ class Intake:
     ) -> None:
         if known:
             tx.execute(
-                "UPDATE signal SET verdict = ?, reason = ?, incident_id = ?, returned = ? WHERE id = ?",
-                [decision.verdict.value, decision.reason, incident, returned, record.id],
+                """UPDATE signal SET ts = ?, "lines" = ?, verdict = ?, reason = ?, incident_id = ?, returned = ?
+                   WHERE id = ?""",
+                [
+                    record.at,
+                    record.lines,
+                    decision.verdict.value,
+                    decision.reason,
+                    incident,
+                    returned,
+                    record.id,
+                ],
             )
             tx.changed.add(SignalRecord.table)
             return
@@ -244,6 +280,14 @@ class Intake:
                 returned=returned,
             )
         )
+
+
+def _silenced(tx: Transaction, quiet: Quiet, record: SignalRecord, *, known: bool) -> bool:
+    """Keep a signal quiet if its service is worked on; says whether it was."""
+    window = quiet.of(record)
+    if window is not None:
+        silence(tx, record, window, known=known)
+    return window is not None
 
 
 def _order(key: str) -> tuple[int, str]:

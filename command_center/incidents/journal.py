@@ -11,6 +11,8 @@ import hashlib
 import re
 from datetime import datetime
 
+from pydantic import BaseModel
+
 from models.errors import MaydayError
 from models.sanitizer import SafeText
 from storage.records import Incident, IncidentEvent
@@ -87,3 +89,11 @@ def enter(
 def timeline(reader: Reader, incident_id: str) -> tuple[IncidentEvent, ...]:
     """Return the whole timeline in order."""
     return tuple(reader.rows(IncidentEvent, "incident_id = ? ORDER BY seq", [incident_id]))
+
+
+def first_time(tx: Transaction, step: BaseModel, actor: str, cause: str) -> bool:
+    """Say whether this delivery of `cause` is the first to ask for `step`; one without a delivery id always is."""
+    if ":" not in cause:
+        return True
+    content = hashlib.sha256(step.model_dump_json().encode()).hexdigest()
+    return tx.first_time(f"perform|{cause}|{actor}|{content}")

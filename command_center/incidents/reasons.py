@@ -43,6 +43,7 @@ _PLAIN: Mapping[str, LiteralString] = MappingProxyType(
         "came_back": "the same signal came back after a long pause",
         "too_few_lines": "too weak to open an incident alone: it waited for more lines, or for a second signal",
         "harmless_level": "below WARN, so it wakes nobody",
+        "maintenance": "its service was under maintenance",
         "new": "not judged yet",
     }
 )
@@ -126,6 +127,13 @@ def plain_why(reason: str) -> SafeText:
 
 def why(record: SignalRecord, around: Around) -> SafeText:
     """Return why a signal opened an incident, joined one, or was held back."""
+    if record.maintenance_id is not None and record.incident_id is not None:
+        text = "it began in the maintenance {} and went on after it: {}"
+        return phrase(text, wording.ref(record.maintenance_id), _why(record, around))
+    return _why(record, around)
+
+
+def _why(record: SignalRecord, around: Around) -> SafeText:
     match record.reason:
         case "strong_signal":
             return _strong(record, around.settings)

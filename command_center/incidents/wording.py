@@ -74,13 +74,17 @@ MARKER: Mapping[ChangeMarkerKind, SafeText] = MappingProxyType(
 )
 
 
-def ref(incident_id: str) -> SafeText:
-    """Return an incident's id as text that may be shown.
+_REFS: Mapping[str, LiteralString] = MappingProxyType({"INC": "INC-{}", "MNT": "MNT-{}"})
+
+
+def ref(id: str) -> SafeText:
+    """Return the id of an incident or a maintenance window as text that may be shown.
 
     >>> ref("INC-12")
     'INC-12'
     """
-    return phrase("INC-{}", int(incident_id.removeprefix("INC-")))
+    kind, _, number = id.partition("-")
+    return phrase(_REFS[kind], int(number))
 
 
 def statuses(found: Iterable[IncidentStatus]) -> SafeText:

@@ -459,6 +459,8 @@ def test_a_sentence_that_stays_away_opens_one_and_a_release_that_words_it_anew_d
 
     held, again = found(missing(0)), found(missing(40))
     assert [each.verdict for each in correlate((), (), (held,), GRAPH, SETTINGS)] == [Verdict.HELD]
+    # Missed once is not missed twice, however often it is looked at.
+    assert correlate((), (held._replace(again=True),), (), GRAPH, SETTINGS) == []
     opened = [each.reason for each in correlate((), (held,), (again,), GRAPH, SETTINGS)]
     assert opened[0] == "goes_on"
     after = correlate((), (held,), (again,), GRAPH, SETTINGS, lambda _service, _at: True)

@@ -1,0 +1,1 @@
+"""Maintenance windows: planned work, in which what fails wakes nobody."""
