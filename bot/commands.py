@@ -39,6 +39,8 @@ class TextGate(Protocol):
 
     def text(self, raw: str, limit: int = ...) -> SafeText: ...
 
+    def name(self, raw: str) -> SafeText: ...
+
 
 class Part(StrEnum):
     """Kinds of arguments, in the words that usage lines show."""
@@ -50,6 +52,10 @@ class Part(StrEnum):
     TITLE = "title"
     TEXT = "text"
     VERB = "verb"
+    SERVICES = "service,…"
+    SPAN = "length"
+    WINDOW = "MNT-n"
+    WINDOWS = "current or all"
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,12 @@ class DeclareForm:
     severity: Severity | None = None
 
 
-Parsed = Action | Help | DeclareForm
+@dataclass(frozen=True)
+class MaintenanceForm:
+    """Somebody wants the form that plans maintenance."""
+
+
+Parsed = Action | Help | DeclareForm | MaintenanceForm
 
 _PLACEHOLDER = re.compile(f"<(?:{'|'.join(sorted(map(re.escape, NAMES - {'CUT'})))})>")
 WITHHELD = (
@@ -89,13 +100,18 @@ WITHHELD = (
 )
 
 
+def has_placeholder(text: str) -> bool:
+    """Say whether something of a text was withheld."""
+    return _PLACEHOLDER.search(text) is not None
+
+
 def holds_placeholders(action: Action) -> bool:
     """Say whether something that was typed for `action` stands there as a placeholder.
 
     Ids and names of services are not typed freely and do not count.
     """
     typed = (getattr(action, field, None) for field in ("title", "text", "note", "summary", "reason"))
-    return any(text is not None and _PLACEHOLDER.search(text) is not None for text in typed)
+    return any(text is not None and has_placeholder(text) for text in typed)
 
 
 def _nowhere() -> Sequence[str]:
@@ -158,6 +174,10 @@ class Values:
             return safe
         raise GrammarError("Nothing readable is left of that text", hint="Use plain words.", verb=self._verb)
 
+    def services(self) -> tuple[SafeText, ...]:
+        """Return the services that were named, as the records name them."""
+        return tuple(self._context.gate.name(each) for each in self._found[Part.SERVICES])
+
     def words(self) -> SafeText:
         """Return free text that has to be there."""
         text = self.text(Part.TEXT)
@@ -177,6 +197,7 @@ class Verb:
     permission: Permission | None
     build: Callable[[Values], Parsed]
     aliases: tuple[str, ...] = ()
+    form: bool = False  # opens a form, where there are such, if nothing follows it
 
     @property
     def usage(self) -> str:
@@ -191,6 +212,9 @@ class Command:
     name: str
     summary: str
     verbs: tuple[Verb, ...]
+    bare: Callable[[Context], Parsed] | None = (
+        None  # what it means by itself; help if there is nothing better
+    )
 
     def find(self, word: str) -> Verb | None:
         """Return the verb of that name or alias (any case), or None."""

@@ -26,12 +26,15 @@ from bot.commands import (
     DeclareForm,
     GrammarError,
     Help,
+    MaintenanceForm,
     Parsed,
     Part,
     TextGate,
     Values,
     Verb,
 )
+from bot.maintenance_verbs import MAINTENANCE, MOST_SERVICES, named_services
+from bot.spans import HOW, LONGEST, read_span
 from command_center.access.operators import Permission
 from command_center.actions import (
     Acknowledge,
@@ -47,8 +50,8 @@ from command_center.actions import (
 from storage.records import IncidentStatus, Severity
 
 __all__ = [
-    "COMMANDS", "FILTERS", "INCIDENT", "SETTABLE", "TEXT_LIMIT", "TITLE_LIMIT", "Argument", "Command",
-    "Context", "DeclareForm", "GrammarError", "Help", "Parsed", "Part", "TextGate", "Verb", "command_named",
+    "COMMANDS", "FILTERS", "INCIDENT", "MAINTENANCE", "SETTABLE", "TEXT_LIMIT", "TITLE_LIMIT", "Argument", "Command",
+    "Context", "DeclareForm", "GrammarError", "Help", "MaintenanceForm", "Parsed", "Part", "TextGate", "Verb", "command_named",
     "help_text", "nearest", "parse", "usage",
 ]  # fmt: skip
 
@@ -78,6 +81,14 @@ def _status(values: Values) -> Parsed:
 
 def _sev(values: Values) -> Parsed:
     return SetSeverity(incident=values.incident(), severity=values.get(Part.SEVERITY), reason=values.words())
+
+
+def _bare(context: Context) -> Parsed:
+    """The incident of this place where exactly one is open, else the form (or help where no form can be shown)."""
+    here = tuple(context.here())
+    if len(here) == 1:
+        return ShowIncident(incident=here[0])
+    return DeclareForm() if context.forms else Help("incident")
 
 
 _WHICH = Argument(Part.INCIDENT, "Which incident; not needed where exactly one is open", required=False)
@@ -182,9 +193,10 @@ INCIDENT = Command(
             ("-h", "--help"),
         ),
     ),
+    bare=_bare,
 )
 
-COMMANDS: tuple[Command, ...] = (INCIDENT,)
+COMMANDS: tuple[Command, ...] = (INCIDENT, MAINTENANCE)
 
 
 def command_named(name: str) -> Command | None:
@@ -202,15 +214,12 @@ def nearest(word: str, command: Command) -> str | None:
 def parse(words: str | Sequence[str], context: Context, *, command: Command = INCIDENT) -> Parsed:
     """Return what `words` ask for: raw text, or the words that a shell has split.
 
-    Nothing typed at all asks for the incident of this place where exactly one is open, else for the form (or
-    for help where no form can be shown). Raises `GrammarError` for everything else that is not a command.
+    Nothing typed at all asks for what the command means by itself. Raises `GrammarError` for everything that is not a
+    command.
     """
     word, rest = _peel(words if isinstance(words, str) else " ".join(words))
     if word is None:
-        here = tuple(context.here())
-        if len(here) == 1:
-            return ShowIncident(incident=here[0])
-        return DeclareForm() if context.forms else Help(command.name)
+        return command.bare(context) if command.bare else Help(command.name)
     verb = command.find(word)
     if verb is None:
         near = nearest(word, command)
@@ -261,6 +270,8 @@ def _peel(text: str) -> tuple[str | None, str]:
 def _read(verb: Verb, rest: str, context: Context, command: Command) -> dict[Part, Any]:
     """Return the value of each argument found in `rest`, from left to right."""
     found: dict[Part, Any] = {}
+    if not rest.strip() and context.forms and verb.form:
+        return found
     for argument in verb.arguments:
         if argument.part in (Part.TITLE, Part.TEXT):
             if rest.strip():
@@ -286,6 +297,7 @@ _ID = re.compile(r"inc-?([1-9][0-9]{0,8})[:,]?", re.IGNORECASE)
 _NEARLY_ID = re.compile(r"inc-?[0-9]\S*", re.IGNORECASE)
 _SEVERITY = re.compile(r"(?:sev-?)?([1-4])", re.IGNORECASE)
 _NEARLY_SEVERITY = re.compile(r"sev-?[0-9]+", re.IGNORECASE)
+_WINDOW = re.compile(r"mnt-?([1-9][0-9]{0,8})", re.IGNORECASE)
 _STATUSES = {status.value: status for status in SETTABLE}
 
 
@@ -316,6 +328,26 @@ def _recognise(argument: Argument, word: str, verb: Verb, command: Command) -> A
         if low in FILTERS:
             return low
         raise GrammarError("That cannot be listed", hint=f"Use one of {', '.join(FILTERS)}.", verb=verb.name)
+    elif argument.part is Part.SERVICES:
+        if named := named_services(word):
+            return named
+        advice = f"Up to {MOST_SERVICES}, commas between them and no spaces, for example billing,records-db."
+        raise GrammarError("Those are not names of services", hint=advice, verb=verb.name)
+    elif argument.part is Part.SPAN:
+        span = read_span(word)
+        if span is not None and 0 < span.total_seconds() <= LONGEST.total_seconds():
+            return span
+        raise GrammarError("That is not a length of time", hint=HOW, verb=verb.name)
+    elif argument.part is Part.WINDOW:
+        if fits := _WINDOW.fullmatch(word):
+            return f"MNT-{fits[1]}"
+        raise GrammarError(
+            "That is not the name of a maintenance window", hint="Names look like MNT-3.", verb=verb.name
+        )
+    elif argument.part is Part.WINDOWS:
+        if low in ("current", "all"):
+            return low
+        raise GrammarError("That cannot be listed", hint="Use current or all.", verb=verb.name)
     elif argument.part is Part.VERB and (explained := command.find(word)):
         return explained.name
     return None
@@ -329,6 +361,10 @@ _NEEDED = {
     Part.TITLE: "a title",
     Part.TEXT: "some words",
     Part.VERB: "the verb",
+    Part.SERVICES: "the services",
+    Part.SPAN: "how long it takes",
+    Part.WINDOW: "the name of the window",
+    Part.WINDOWS: "what to list",
 }
 
 

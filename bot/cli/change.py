@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 import typer
 
-from bot.cli.common import MARKUP, ConfigOption, JsonOption, StateOption, console, local_time, state_layout
+from bot.cli.common import (
+    MARKUP,
+    ConfigOption,
+    JsonOption,
+    StateOption,
+    console,
+    local_time,
+    moment,
+    state_layout,
+)
 from models.errors import BadInput
 from storage.client import StoreClient
 from storage.records import ChangeMarkerKind
@@ -47,7 +56,7 @@ def record(
     """Record a deploy, configuration change, migration or flag as a fact beside the incidents."""
     action = {
         "action": "record_change", "service": service, "kind": kind.value, "version": version,
-        "at": moment(at).isoformat() if at is not None else None, "note": note, "change_id": change_id,
+        "at": moment(at, "--at").isoformat() if at is not None else None, "note": note, "change_id": change_id,
     }  # fmt: skip
     outcome = StoreClient(state_layout(config, state).socket).perform(action)
     if not outcome["ok"] and not BAD_TIMES.isdisjoint(outcome["reasons"]):
@@ -60,15 +69,3 @@ def record(
         console().print(outcome["message"] + when, soft_wrap=True)
     if not outcome["ok"]:
         raise typer.Exit(1)
-
-
-def moment(text: str) -> datetime:
-    """Return the time that ISO 8601 `text` names; without a zone it is local time. Raises `BadInput`.
-
-    >>> moment("2026-03-02T03:00:00Z").isoformat()
-    '2026-03-02T03:00:00+00:00'
-    """
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise BadInput("--at takes a time in ISO 8601", hint="For example 2026-03-02T03:00:00Z") from None

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.console import Console
 
+from models.errors import BadInput
 from storage.layout import Layout
 
 MARKUP: Literal["markdown"] = "markdown"  # of help; typer's other one takes `[default: ...]` for a style
@@ -71,3 +72,17 @@ def setting(config: Path | None, state: Path | None) -> Setting:
 def state_layout(config: Path | None, state: Path | None) -> Layout:
     """Return the state's layout without reading the rest of the configuration where `--state` is given."""
     return Layout(state.absolute()).check() if state is not None else setting(config, None).layout
+
+
+def moment(text: str, option: str) -> datetime:
+    """Return the time that ISO 8601 `text`, given as `option`, names; without a zone it is local time. Raises `BadInput`.
+
+    >>> moment("2026-03-02T03:00:00Z", "--at").isoformat()
+    '2026-03-02T03:00:00+00:00'
+    """
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise BadInput(
+            f"{option} takes a time in ISO 8601", hint="For example 2026-03-02T03:00:00Z"
+        ) from None

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from bot.cli.common import ConfigOption, JsonOption, StateOption, console, setting
 from bot.cli.incident_view import incident_view, local
-from bot.commands import WITHHELD, Context, DeclareForm, Help, holds_placeholders
+from bot.commands import WITHHELD, Context, DeclareForm, Help, MaintenanceForm, holds_placeholders
 from bot.grammar import help_text, parse
 from command_center.actions import ListIncidents
 from storage.client import StoreClient
@@ -32,7 +32,7 @@ def incident(
     gate = make_gate(known.config, known.layout, passing_ring(known.layout))
     context = Context(gate=gate, here=lambda: _open_ids(client))
     parsed = parse(words or [], context)
-    if isinstance(parsed, Help | DeclareForm):
+    if isinstance(parsed, Help | DeclareForm | MaintenanceForm):
         verb = parsed.verb if isinstance(parsed, Help) else "declare"
         print(help_text("mayday incident", verb=verb))
         return

@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "incident": ("incident", "Declare, acknowledge, follow and resolve incidents"),
     "change": ("change", "Record that a service was changed"),
+    "maintenance": ("maintenance", "Plan work on services, so that what fails meanwhile wakes nobody"),
     "sql": ("sql", "Ask the database"),
     "replay": ("replay", "Run log files through the whole flow and list the incidents found"),
     "templates": ("templates", "List the sentences that log files are made of, with counts"),

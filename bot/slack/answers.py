@@ -8,6 +8,7 @@ from bot.grammar import COMMANDS, Command
 from bot.slack import blocks as bk
 from bot.slack.blocks import Block
 from bot.slack.cards import CardFacts, incident_card, severity_words
+from command_center.maintenance.windows import Told
 from storage.records import Incident
 
 DECLARE, TEST = "mayday_declare", "mayday_test"
@@ -37,6 +38,28 @@ def list_card(incidents: Sequence[Incident], which: str, called: str) -> list[Bl
     blocks += [bk.section("\n".join(lines[i : i + 5])) for i in range(0, len(lines), 5)]
     rest = [f"{len(incidents) - len(shown)} more are not shown"] if len(incidents) > len(shown) else []
     return bk.message([*blocks, bk.context([*rest, f"{bk.code(f'{called} show INC-n')} shows one"])])
+
+
+def maintenance_card(told: Sequence[Told], called: str, sentence: str = "") -> list[Block]:
+    """Return the answer about maintenance windows, below a sentence about what was just done; at most `LISTED`."""
+    first = [bk.section(bk.escape(sentence))] if sentence else [bk.header("Maintenance")]
+    lines = [_window_line(each) for each in told[:LISTED]]
+    blocks = [bk.section("\n".join(lines[i : i + 5])) for i in range(0, len(lines), 5)]
+    rest = [f"{len(told) - LISTED} more are not shown"] if len(told) > LISTED else []
+    hint = f"{bk.code(f'{called} end MNT-n')} ends one"
+    return bk.message([*first, *blocks, bk.context([*rest, hint])])
+
+
+def _window_line(told: Told) -> str:
+    window = told.window
+    services = bk.escape(", ".join(window.services), 300) + (
+        " and their callers" if window.with_callers else ""
+    )
+    quiet = "1 signal" if told.silenced == 1 else f"{told.silenced} signals"
+    return (
+        f"*{window.id}* {told.state.value.replace('_', ' ')}: {services}, {bk.when(window.starts_at)} to "
+        f"{bk.when(window.until)}: {bk.escape(window.reason, 160)} ({quiet} kept quiet)"
+    )
 
 
 def help_card(prefix: str, command: Command, verb: str | None = None, sentence: str = "") -> list[Block]:

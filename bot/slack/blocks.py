@@ -200,6 +200,20 @@ def select_input(block_id: str, label: str, options: Sequence[Block], initial: B
     }
 
 
+def moment_input(block_id: str, label: str, initial: datetime) -> Block:
+    """Return an input of a date and a time, in the zone of whoever fills it in."""
+    return {
+        "type": "input",
+        "block_id": block_id[:BLOCK_ID],
+        "label": plain(label, INPUT_LABEL),
+        "element": {
+            "type": "datetimepicker",
+            "action_id": "value",
+            "initial_date_time": int(initial.timestamp()),
+        },
+    }
+
+
 def message(blocks: Sequence[Block], limit: int = BLOCKS_PER_MESSAGE) -> list[Block]:
     """Return at most `limit` blocks; the last one says how many were left out, and actions are never among these."""
     if len(blocks) <= limit:

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.commands import Command, Context, DeclareForm, GrammarError, Help
+from bot.commands import Command, Context, DeclareForm, GrammarError, Help, MaintenanceForm
 from bot.grammar import COMMANDS, INCIDENT, parse
-from bot.slack import answers, cards, modals
+from bot.slack import answers, cards, maintenance_form, modals
 from bot.slack.blocks import Block, escape
 from bot.slack.buttons import unseal, unseal_place
 from bot.slack.errors import BadInteraction, ButtonRefused
@@ -95,9 +95,7 @@ class Gateway:
         except MaydayError as error:
             LOG.error("an interaction could not be kept: %s", error)
             sentence = "That could not be kept, so nothing was done. Try again in a moment."
-            return Reply(
-                sentence, errors={modals.TITLE: sentence} if isinstance(interaction, Submission) else {}
-            )
+            return Reply(sentence, errors=_at_first(interaction, sentence))
 
     def _admit(self, interaction: Interaction) -> Reply:
         operator = self._directory.by_slack(who(interaction))
@@ -111,9 +109,7 @@ class Gateway:
                 self._keep(interaction, operator, self._clicked(interaction), place)
                 return Reply()
             case Submission():
-                if interaction.view.callback_id != modals.DECLARE_FORM:
-                    raise BadInteraction("that form is not one of ours", hint=BadInteraction.remedy)
-                action = modals.declared(interaction, self._gate)
+                action = self._sent(interaction)
                 channel = unseal_place(self._key, interaction.view.private_metadata)
                 self._keep(
                     interaction,
@@ -135,18 +131,31 @@ class Gateway:
         place = Place(user=typed.user_id, channel=typed.channel_id)
         if isinstance(parsed, Help):
             return self._help(command, parsed.verb)
-        if isinstance(parsed, DeclareForm):
-            refused = self._may(operator, Permission.DECLARE, typed)
+        if isinstance(parsed, DeclareForm | MaintenanceForm):
+            plans = isinstance(parsed, MaintenanceForm)
+            refused = self._may(operator, Permission.MAINTAIN if plans else Permission.DECLARE, typed)
             if refused is not None:
                 return refused
-            severity = parsed.severity or Severity.SEV3
-            self._keep(typed, operator, OpenForm(trigger=typed.trigger_id, severity=severity), place)
+            form = (
+                OpenForm(trigger=typed.trigger_id, form="maintenance")
+                if isinstance(parsed, MaintenanceForm)
+                else OpenForm(trigger=typed.trigger_id, severity=parsed.severity or Severity.SEV3)
+            )
+            self._keep(typed, operator, form, place)
             return Reply()
         refused = self._may(operator, parsed.permission, typed)
         if refused is not None:
             return refused
         self._keep(typed, operator, Perform(action=parsed), place)
         return Reply()
+
+    def _sent(self, form: Submission) -> Action:
+        match form.view.callback_id:
+            case modals.DECLARE_FORM:
+                return modals.declared(form, self._gate)
+            case maintenance_form.MAINTENANCE_FORM:
+                return maintenance_form.planned(form, self._gate)
+        raise BadInteraction("that form is not one of ours", hint=BadInteraction.remedy)
 
     def _may(self, operator: Operator, permission: Permission, typed: SlashCommand) -> Reply | None:
         """Return the refusal, or None. The command center decides again when the row is worked on."""
@@ -175,7 +184,7 @@ class Gateway:
             case SlashCommand():
                 return Reply(STRANGER)
             case Submission():
-                return Reply(errors={modals.TITLE: STRANGER})
+                return Reply(errors=_at_first(interaction, STRANGER))
             case Click():
                 place = Place(user=interaction.user.id, channel=_channel(interaction))
                 self._keep(interaction, None, Tell(text=STRANGER), place)
@@ -192,11 +201,13 @@ class Gateway:
             place = Place(user=interaction.user.id, channel=_channel(interaction))
             self._keep(interaction, operator, Tell(text=BAD_BUTTON), place)
             return Reply()
-        return Reply(errors={modals.TITLE: str(error)})
+        return Reply(errors=_at_first(interaction, str(error)))
 
     def _explain(self, interaction: Interaction, error: GrammarError) -> Reply:
         if isinstance(interaction, Submission):
-            return Reply(errors={error.verb or modals.TITLE: str(error)})
+            return Reply(
+                errors={error.verb: str(error)} if error.verb else _at_first(interaction, str(error))
+            )
         command = self._named(interaction.command) if isinstance(interaction, SlashCommand) else None
         command = command or INCIDENT
         known = command.find(error.verb or error.near or "")
@@ -221,6 +232,16 @@ class Gateway:
 
         called = command.slash(self._settings.command_prefix)
         return Context(gate=self._gate, here=here, forms=True, called=called)
+
+
+_FIRST = {maintenance_form.MAINTENANCE_FORM: maintenance_form.SERVICES}
+
+
+def _at_first(interaction: Interaction, sentence: str) -> dict[str, str]:
+    """Return a sentence as what is wrong with the first input of a form; nothing where no form was sent."""
+    if not isinstance(interaction, Submission):
+        return {}
+    return {_FIRST.get(interaction.view.callback_id, modals.TITLE): sentence}
 
 
 def _channel(click: Click) -> str | None:

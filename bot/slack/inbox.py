@@ -40,11 +40,12 @@ class Perform(_Work):
 
 
 class OpenForm(_Work):
-    """Open the form that declares an incident; `trigger` is Slack's permission to do so, good for 3 s."""
+    """Open a form; `trigger` is Slack's permission to do so, good for 3 s. `severity` is chosen in the one that declares."""
 
     do: Literal["form"] = "form"
+    form: Literal["declare", "maintenance"] = "declare"
     trigger: str = Field(repr=False)
-    severity: Severity
+    severity: Severity = Severity.SEV3
 
 
 class ShowHome(_Work):

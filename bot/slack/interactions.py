@@ -75,6 +75,7 @@ class Answer(_Part):
 
     value: str | None = Field(default=None, max_length=20_000, repr=False)
     selected_option: Chosen | None = None
+    selected_date_time: int | None = None  # seconds since the epoch
 
 
 class State(_Part):

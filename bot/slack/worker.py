@@ -20,7 +20,7 @@ from typing import Literal
 from slack_sdk import WebClient
 
 from bot.commands import WITHHELD, holds_placeholders
-from bot.grammar import INCIDENT
+from bot.grammar import INCIDENT, MAINTENANCE
 from bot.slack import answers
 from bot.slack.api import call
 from bot.slack.blocks import Block, escape
@@ -36,11 +36,12 @@ from bot.slack.errors import (
 )
 from bot.slack.gather import card_facts
 from bot.slack.inbox import CameBack, Inbox, Job, OpenForm, Perform, ShowHome, Tell
+from bot.slack.maintenance_form import maintenance_form
 from bot.slack.modals import declare_form
 from bot.slack.progress import Progress
 from bot.slack.settings import SlackSettings
 from command_center.access.operators import Directory, Permission, may
-from command_center.actions import ListIncidents, ShowIncident
+from command_center.actions import AddMaintenance, EndMaintenance, ListIncidents, ShowIncident
 from command_center.center import CommandCenter
 from models.errors import MaydayError
 from models.sanitizer.guard import guarded
@@ -51,6 +52,17 @@ KEPT = timedelta(days=30)  # for which finished rows are kept; Slack repeats a d
 ANSWER_TRIES = 8  # with growing waits; about two minutes as the settings stand
 SHOWN_LINES = 20  # timeline entries in the answer to `show`
 WORKING = "Working on it; the answer comes here."
+
+
+_FORMS: dict[str, tuple[Permission, str, str]] = {
+    "declare": (Permission.DECLARE, "declare incidents", "incident declare and a title"),
+    "maintenance": (
+        Permission.MAINTAIN,
+        "plan maintenance",
+        "maintenance add, services, a length and a reason",
+    ),
+}
+"""What a form needs, what it does, and what can be typed in its place."""
 
 
 class Worker:
@@ -150,6 +162,10 @@ class Worker:
         elif outcome.ok and isinstance(work.action, ShowIncident) and outcome.incident:
             facts = card_facts(self._center, outcome.incident, self._names, SHOWN_LINES)
             blocks = answers.show_card(facts, self._called)
+        elif outcome.ok and outcome.windows:
+            called = MAINTENANCE.slash(self._settings.command_prefix)
+            words = outcome.message if isinstance(work.action, AddMaintenance | EndMaintenance) else ""
+            blocks = answers.maintenance_card(outcome.windows, called, words)
         code = ",".join(outcome.reasons) or ("ok" if outcome.ok else "refused")
         withheld = f" {WITHHELD}" if outcome.ok and holds_placeholders(work.action) else ""
         self._finish_with(job, "done", code, outcome.message + withheld, blocks)
@@ -157,17 +173,21 @@ class Worker:
     def _open_form(self, job: Job, work: OpenForm) -> None:
         """Open the form. Tried here and not after other answers: the trigger lives for three seconds."""
         operator = self._directory.by_id(job.operator or "")
-        if not may(operator, Permission.DECLARE).allowed:
-            self._center.refuse(f"slack:{job.id}", "needs_declare", job.operator or "unknown")
-            self._finish_with(job, "done", "refused", "You may not declare incidents.")
+        needed, what, typed = _FORMS[work.form]
+        if not may(operator, needed).allowed:
+            self._center.refuse(f"slack:{job.id}", f"needs_{needed.value}", job.operator or "unknown")
+            self._finish_with(job, "done", "refused", f"You may not {what}.")
             return
-        view = declare_form(work.severity, seal_place(self._key, job.place.channel or ""))
+        place = seal_place(self._key, job.place.channel or "")
+        if work.form == "maintenance":
+            view = maintenance_form(self._database.clock(), place)
+        else:
+            view = declare_form(work.severity, place)
         try:
             call(self._client, "views.open", trigger_id=work.trigger, view=view)
         except TriggerExpired as error:
-            words = (
-                f"The form came too late to be opened. Try again, or type {self._called} declare and a title."
-            )
+            prefix = self._settings.command_prefix
+            words = f"The form came too late to be opened. Try again, or type /{prefix}{typed}."
             self._finish_with(job, "done", error.code, words)
         except SlackFailure as error:
             self._finish_with(job, "failed", error.code, f"The form could not be opened: {error}")

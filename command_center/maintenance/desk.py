@@ -68,7 +68,11 @@ def plan(
         ends=window.ends_at,
         cause=as_id(cause),
     )
-    return Outcome(True, _planned(window, told[0].state, tx), windows=told)
+    message = _planned(window, told[0].state, tx)
+    if unheard := windows.unheard(tx, window):
+        ask = "{} No line of {} has been counted lately: are the names those of the logs?"
+        message = phrase(ask, message, wording.row(unheard))
+    return Outcome(True, message, windows=told)
 
 
 def end(tx: Transaction, step: EndMaintenance, by: str, cause: str) -> Outcome:

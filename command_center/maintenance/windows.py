@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from command_center.actions import AddMaintenance
 from command_center.settings import MaintenanceSettings
 from models.errors import MaydayError
+from models.sanitizer import SafeText
 from storage.records import MaintenanceWindow
 from storage.transaction import Reader, Transaction
 
@@ -136,6 +137,16 @@ def silenced(reader: Reader, window: MaintenanceWindow) -> int:
     """Return how many signals a window has kept quiet so far."""
     sql = "SELECT count(*) FROM signal WHERE verdict = 'silenced' AND maintenance_id = ?"
     return int(reader.execute(sql, [window.id])[0][0])
+
+
+def unheard(reader: Reader, window: MaintenanceWindow) -> list[SafeText]:
+    """Return the services of a window of which no line has been counted lately: one of them may be misspelt."""
+    rows = reader.execute(
+        "SELECT DISTINCT service FROM service_traffic WHERE service IN (SELECT unnest(?::VARCHAR[]))",
+        [[str(service) for service in window.services]],
+    )
+    heard = {row[0] for row in rows}
+    return [service for service in window.services if service not in heard]
 
 
 def around(reader: Reader, since: datetime, until: datetime) -> Sequence[MaintenanceWindow]:

@@ -248,6 +248,77 @@ def test_the_named_questions_are_listed_without_anything_running_and_each_can_be
     assert "mayday sql --list" in capsys.readouterr().err
 
 
+PLAN = ["maintenance", "add", "--service", "billing,api-gateway", "--reason", "restart"]
+
+
+def test_maintenance_is_planned_listed_and_ended_at_the_terminal(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(root, ME) as center:
+        assert mayday(root, *PLAN, "--for", "2h", "--callers") == 0
+        assert (
+            "MNT-1: maintenance of billing, api-gateway and whoever calls them runs for"
+            in capsys.readouterr().out
+        )
+        center.apply([burst()])
+        assert mayday(root, "maintenance", "list") == 0
+        shown = capsys.readouterr().out
+        assert re.search(
+            rf"MNT-1 +running +{OFFSET} +{OFFSET} +billing, api-gateway and their callers +1 ", shown
+        )
+        assert mayday(root, "maintenance", "end", "mnt-1") == 0
+        assert "MNT-1 is over; it kept 1 signal quiet." in capsys.readouterr().out
+        assert mayday(root, "maintenance", "list") == 0
+        assert capsys.readouterr().out == "No maintenance.\n"
+        assert mayday(root, "maintenance", "list", "--all", "--json") == 0
+        (window,) = json.loads(capsys.readouterr().out)["windows"]
+        assert (window["id"], window["state"], window["silenced"]) == ("MNT-1", "over", 1)
+        assert center.incidents("all", None) == ()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], "needs --for or --until, and not both"),
+        (["--for", "2h", "--until", "2030-01-01T00:00:00Z"], "needs --for or --until, and not both"),
+        (["--for", "soon"], "--for takes a length of time"),
+        (["--for", "0m"], "--for takes a length of time"),
+        (["--until", "tomorrow"], "--until takes a time in ISO 8601"),
+        (["--for", "1h", "--from", "tomorrow"], "--from takes a time in ISO 8601"),
+        (["--for", "30h"], "24 h is the most"),
+        (["--until", "2020-01-01T00:00:00Z"], "would end before it begins"),
+        (["--for", "1h", "--from", "9999-12-31T23:30:00Z"], "would"),
+        (["--for", "1h", "--service", ","], "takes the name of a service"),
+    ],
+)
+def test_maintenance_that_cannot_be_planned_is_refused_with_what_to_do(
+    root: Path, options: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [each for each in PLAN if "--service" not in options or each not in ("--service", PLAN[3])]
+    with serving(root, ME) as center:
+        assert mayday(root, *words, *options) == 2
+        assert said in capsys.readouterr().err
+        assert center.maintenance(over=True) == ()
+
+
+def test_who_may_not_plan_maintenance_is_refused_at_the_terminal(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    viewer = Operator(id="viewer", name="Viewer", uid=os.getuid(), roles=(Role.VIEWER,))
+    with serving(root, viewer):
+        assert mayday(root, *PLAN, "--for", "2h") == 1
+        assert "You may not plan or end maintenance" in capsys.readouterr().out
+        assert mayday(root, "maintenance", "end", "MNT-1") == 1
+
+
+def test_a_window_that_is_not_there_cannot_be_ended(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(root, ME):
+        assert mayday(root, "maintenance", "end", "MNT-9") == 1
+        assert "There is no such maintenance window" in capsys.readouterr().out
+        assert mayday(root, "maintenance", "end", "INC-9") == 2
+        assert "window" in capsys.readouterr().err
+
+
 ELSEWHERE = "Asia/Kolkata"  # +05:30, all year
 TIMED = [
     ["sql", "SELECT detected_at FROM incident", "--json"],

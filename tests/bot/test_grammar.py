@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
+import contextlib
+from datetime import timedelta
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from bot.commands import Command
 from bot.grammar import (
     COMMANDS,
     FILTERS,
     INCIDENT,
+    MAINTENANCE,
     SETTABLE,
     Context,
     DeclareForm,
     GrammarError,
     Help,
+    MaintenanceForm,
     Parsed,
     help_text,
     nearest,
     parse,
 )
+from bot.spans import read_span
 from command_center.actions import (
     ACTION,
     Acknowledge,
+    AddMaintenance,
     Close,
     Declare,
+    EndMaintenance,
     ListIncidents,
+    ListMaintenance,
     Note,
     Resolve,
     SetSeverity,
@@ -228,9 +238,12 @@ def test_any_words_of_the_grammar_do_too_and_what_comes_out_can_be_sent(words: l
             assert ACTION.validate_json(sent, context={"admit": GATE.text}) == found
 
 
-@pytest.mark.parametrize("typed", [example for verb in INCIDENT.verbs for example in verb.examples])
-def test_every_example_of_the_help_can_be_typed(typed: str) -> None:
-    assert not isinstance(parse(typed, TERMINAL), DeclareForm)
+@pytest.mark.parametrize(
+    ("command", "typed"),
+    [(command, example) for command in COMMANDS for verb in command.verbs for example in verb.examples],
+)
+def test_every_example_of_the_help_can_be_typed(command: Command, typed: str) -> None:
+    assert not isinstance(parse(typed, SLACK, command=command), DeclareForm | MaintenanceForm)
 
 
 def test_spellings_are_unique() -> None:
@@ -251,9 +264,65 @@ def test_help_names_every_verb_alias_and_argument() -> None:
 
 
 def test_a_permission_of_the_table_is_that_of_the_action() -> None:
-    for verb in INCIDENT.verbs:
-        found = parse(verb.examples[0], TERMINAL)
-        assert verb.permission == getattr(found, "permission", None)
+    for command in COMMANDS:
+        for verb in command.verbs:
+            found = parse(verb.examples[0], TERMINAL, command=command)
+            assert verb.permission == getattr(found, "permission", None)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("", ListMaintenance()),
+        ("list all", ListMaintenance(which="all")),
+        ("add", MaintenanceForm()),
+        ("add billing 2h database upgrade", AddMaintenance(
+            services=(GATE.name("billing"),), seconds=7200, reason=safe("database upgrade"))),
+        ("add billing,auth,billing 1h30m restart", AddMaintenance(
+            services=(GATE.name("billing"), GATE.name("auth")), seconds=5400, reason=safe("restart"))),
+        ("end mnt3", EndMaintenance(window="MNT-3")),
+        ("cancel MNT-3", EndMaintenance(window="MNT-3")),
+    ],
+)  # fmt: skip
+def test_maintenance_is_planned_ended_and_listed_in_words(typed: str, meant: Parsed) -> None:
+    assert parse(typed, SLACK, command=MAINTENANCE) == meant
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("add billing", "needs how long it takes"),
+        ("add billing 2h", "needs some words"),
+        ("add billing soon restart", "not a length of time"),
+        ("add billing 0m restart", "not a length of time"),
+        ("add billing 9999d restart", "not a length of time"),
+        ("add , 2h restart", "not names of services"),
+        ("end", "needs the name of the window"),
+        ("end INC-3", "not the name of a maintenance window"),
+        ("list yesterday", "cannot be listed"),
+        ("begun", "not one of the verbs"),
+    ],
+)
+def test_maintenance_that_is_not_understood_is_explained(typed: str, said: str) -> None:
+    with pytest.raises(GrammarError, match=said):
+        parse(typed, SLACK, command=MAINTENANCE)
+
+
+@given(
+    st.text(max_size=60)
+    | st.sampled_from(["add ", "end ", "list "]).flatmap(lambda verb: st.text(max_size=30).map(verb.__add__))
+)
+def test_any_text_is_maintenance_or_a_clear_sentence(typed: str) -> None:
+    with contextlib.suppress(GrammarError):
+        found = parse(typed, SLACK, command=MAINTENANCE)
+        assert isinstance(found, AddMaintenance | EndMaintenance | ListMaintenance | Help | MaintenanceForm)
+
+
+@given(st.timedeltas(timedelta(seconds=1), timedelta(days=365)))
+def test_a_length_that_is_written_out_is_read_back(span: timedelta) -> None:
+    seconds = int(span.total_seconds())
+    days, hours, minutes = seconds // 86_400, seconds // 3600 % 24, seconds // 60 % 60
+    assert read_span(f"{days}d {hours}H{minutes}min{seconds % 60}s") == timedelta(seconds=seconds)
 
 
 def test_closing_is_never_reached_by_status() -> None:

@@ -238,6 +238,7 @@ def test_only_those_may_plan_or_end_it_who_have_the_right(rig: Rig) -> None:
 
 def test_planning_and_ending_stand_in_the_audit_trail(rig: Rig) -> None:
     plan(rig, "billing", "auth", callers=True)
+    rig.clock.at = at(60)
     end(rig)
     [added], [ended] = rig.audit("maintenance.add"), rig.audit("maintenance.end")
     assert (added["actor"], stated(added)["window"]) == ("lead", "MNT-1")
@@ -253,6 +254,12 @@ def test_a_delivery_that_comes_twice_plans_once(rig: Rig) -> None:
     assert plan(rig, cause="slack:two").reasons == ()
     assert plan(rig, cause="slack:three").reasons == ("already_done",)  # the very same window
     assert len(rig.center.maintenance()) == 2
+
+
+def test_a_name_that_the_logs_do_not_know_is_asked_about(rig: Rig) -> None:
+    rig.see(seconds=0, traffic={"billing": (5, 0)})
+    assert plan(rig, "billing", ends=600).message == "MNT-1: maintenance of billing runs for 10 min from now."
+    assert "No line of auth has been counted lately" in plan(rig, "billing", "auth").message
 
 
 def test_what_does_not_exist_cannot_be_ended(rig: Rig) -> None:

@@ -16,7 +16,7 @@ from typer.main import get_command
 
 from bot.cli.main import app
 from bot.config import Config
-from bot.grammar import INCIDENT
+from bot.grammar import COMMANDS
 from docs.generate import modules
 from models.errors import MaydayError
 from storage.layout import Layout
@@ -127,9 +127,10 @@ def known(root: TyperGroup, context: click.Context, line: str) -> bool:
 
 @pytest.mark.parametrize("page", READ, ids=id_of)
 def test_every_slash_command_that_a_page_names_is_known(page: Path) -> None:
-    verbs = {spelling for verb in INCIDENT.verbs for spelling in (verb.name, *verb.aliases)} | {"help"}
-    said = {match[1] for line in typed(page) if (match := re.match(r"/incident ([a-z]+)", line))}
-    assert said <= verbs
+    for command in COMMANDS:
+        verbs = {spelling for verb in command.verbs for spelling in (verb.name, *verb.aliases)}
+        found = (re.match(rf"/{command.name} ([a-z]+)", line) for line in typed(page))
+        assert {match[1] for match in found if match} <= verbs
 
 
 @pytest.mark.parametrize("page", READ, ids=id_of)
