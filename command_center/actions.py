@@ -102,7 +102,7 @@ class AddMaintenance(_Action):
 
     permission = Permission.MAINTAIN
     action: Literal["maintenance_add"] = "maintenance_add"
-    services: tuple[SafeText, ...] = Field(min_length=1, max_length=50)
+    services: tuple[Annotated[SafeText, Field(min_length=1)], ...] = Field(min_length=1, max_length=50)
     with_callers: bool = False
     starts_at: AwareDatetime | None = None
     ends_at: AwareDatetime | None = None

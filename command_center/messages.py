@@ -63,8 +63,9 @@ def read_action(body: bytes, gate: Admission) -> Action:
     if isinstance(fields, dict) and isinstance(fields.get("service"), str):
         fields["service"] = gate.name(fields["service"])
     if isinstance(fields, dict) and isinstance(fields.get("services"), list):
+        named = fields["services"]
         fields["services"] = [
-            gate.name(each) if isinstance(each, str) else each for each in fields["services"]
+            gate.name(each) if isinstance(each, str) and each.strip() else each for each in named
         ]
     if isinstance(fields, dict) and CHANGE_ID.fullmatch(str(fields.get("change_id") or "")):
         fields["change_id"] = gate.name(str(fields["change_id"]), "tag")

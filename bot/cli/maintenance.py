@@ -124,21 +124,20 @@ def _carry_out(action: dict[str, Any], as_json: bool, client: StoreClient) -> No
 
 
 def _table(windows: Sequence[dict[str, Any]]) -> Table:
-    table = Table(
-        "id", "state", "from", "to", "services", "kept quiet", "what is done", "planned by",
-        box=None, pad_edge=False, header_style="bold",
-    )  # fmt: skip
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("id", "state", "from, to"):
+        table.add_column(name, no_wrap=True)
+    for name in ("services", "what is done"):
+        table.add_column(name, overflow="fold")
+    table.add_column("kept quiet")
     for each in windows:
-        services = ", ".join(each["services"]) + (" and their callers" if each["with_callers"] else "")
         table.add_row(
             each["id"],
             each["state"].replace("_", " "),
-            _local(each["starts_at"]),
-            _local(_end(each)),
-            services,
+            f"{_local(each['starts_at'])}\n{_local(_end(each))}",
+            ", ".join(each["services"]) + (" and their callers" if each["with_callers"] else ""),
+            f"{each['reason']} ({each['added_by']})",
             str(each["silenced"]),
-            each["reason"],
-            each["added_by"],
         )
     return table
 

@@ -11,8 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
+from command_center.incidents.category import words as words_of
 from command_center.incidents.graph import ServiceGraph
 from command_center.incidents.learnt_calls import named_in
+
+_POOLS = frozenset(("pool", "pools", "pooled", "semaphore", "permits", "slots"))
 
 
 def root_of(first_seen: Mapping[str, datetime], graph: ServiceGraph) -> str:
@@ -37,16 +40,20 @@ def root_of(first_seen: Mapping[str, datetime], graph: ServiceGraph) -> str:
 def blamed_by(service: str, sentences: Mapping[str, int], graph: ServiceGraph) -> str | None:
     """Return the callee that most failing lines of `service` name (`sentences`: template -> lines); None if they name none.
 
-    Who cannot be reached has no lines of its own, and with a single caller there is nothing that callers share.
+    Who cannot be reached has no lines of its own, and with a single caller there is nothing that callers share. What is scarce in
+    a pool is scarce with whoever keeps the pool: a sentence about one blames nobody else.
 
     >>> graph = ServiceGraph([("gateway", "billing"), ("gateway", "auth")])
     >>> blamed_by("gateway", {"auth is not there; request <ID> aborted": 20, "bad request <ID>": 3}, graph)
     'auth'
     >>> blamed_by("gateway", {"bad request <ID>": 9}, graph)
+    >>> blamed_by("gateway", {"PoolTimeoutError: no connection to auth became free": 9}, graph)
     """
     total = sum(sentences.values())
     lines = dict.fromkeys(sorted(graph.callees(service)), 0)
     for template, count in sentences.items():
+        if not _POOLS.isdisjoint(words_of(template).split()):
+            continue
         words = named_in(template)
         for callee in lines:
             if named_in(callee) & words:

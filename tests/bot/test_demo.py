@@ -180,7 +180,10 @@ def test_a_card_comes_and_is_acknowledged_followed_and_resolved_in_the_page(
     card = cards.first
     place = card.get_attribute("data-ts")
     appeared = card.locator(".byline time").get_attribute("datetime")
-    [found] = query(demo.state, f"SELECT id, {TIMES} FROM incident")  # at once: one look, no waiting
+    [found] = query(
+        demo.state, f"SELECT id, root_service, {TIMES} FROM incident"
+    )  # at once: one look, no waiting
+    assert found["root_service"] == "billing"  # its pool; the database that its lines name is well
     incident = found["id"]
     assert found["acknowledged_at"] is None
     [change] = query(demo.state, "SELECT ts FROM change_marker WHERE service = 'billing'")

@@ -423,3 +423,29 @@ def test_a_body_that_is_not_packed_as_it_says_is_refused(
         answer = peer.recv(4096)
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert b"bad_payload" in answer
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {},
+        {"services": []},
+        {"services": [""]},
+        {"services": ["billing", "  "]},
+        {"services": "billing"},
+        {"services": [{"name": "billing"}]},
+        {"services": ["billing"] * 51},
+        {"services": ["billing"], "seconds": 0},
+        {"services": ["billing"], "seconds": 10**30},
+        {"services": ["billing"], "ends_at": "2026-03-02T04:00:00Z"},
+        {"services": ["billing"], "starts_at": "2026-03-02"},
+        {"services": ["billing"], "reason": " "},
+    ],
+)
+def test_maintenance_that_does_not_fit_is_refused_by_the_names_of_its_fields(
+    serving: Callable[..., Any], wrong: dict[str, Any]
+) -> None:
+    with serving(Role.ENGINEER) as client:
+        with pytest.raises(BadInput, match="does not fit"):
+            client.perform({"action": "maintenance_add", "seconds": 600, "reason": "restart", **wrong})
+        assert client.perform({"action": "maintenance_list", "which": "all"})["windows"] == []
