@@ -41,6 +41,8 @@ def create_views(connection: Connection, segments: Path, epochs: list[int]) -> N
     connection.execute(f"CREATE SCHEMA {SCHEMA}")
     columns = _ops_columns(connection)
     for table in TABLES:
+        if table not in columns:  # of a later schema than the one that is opened
+            continue
         chosen = public_columns(table, [column for column, _, _ in columns[table]])
         connection.execute(
             f"CREATE VIEW {SCHEMA}.{name(table)} AS SELECT {chosen} FROM ops.main.{name(table)}"

@@ -83,7 +83,7 @@ def _story(tx: Transaction) -> None:
     tx.audit("refused", "uid:1000", cause="socket:query", reason="unknown_person")
     tx.execute(
         """INSERT INTO signal VALUES ('s1', 'error_burst', 'billing', NULL, 't-pool', 'pool is empty', 17, ?, ?,
-           0.97, 0.8, '{}', 41, 'opened', 'burst', 'INC-1', false)""",
+           0.97, 0.8, '{}', 41, 'opened', 'burst', 'INC-1', false, NULL)""",
         [_ago(minutes=31), _ago(minutes=31)],
     )
 
