@@ -48,9 +48,15 @@ def test_a_scope_that_was_taken_away_is_still_listed(workspace: RunningWorkspace
 
 def test_a_command_of_another_app_can_be_given_back(workspace: RunningWorkspace) -> None:
     workspace.client.reserve_command("/incident")
-    assert workspace.client.app()["commands"] == [{"name": "/incident", "taken": True}]
+    assert workspace.client.app()["commands"] == [
+        {"name": "/incident", "taken": True},
+        {"name": "/maintenance", "taken": False},
+    ]
     workspace.client.reserve_command("/incident", owner="")
-    assert workspace.client.app()["commands"] == [{"name": "/incident", "taken": False}]
+    assert workspace.client.app()["commands"] == [
+        {"name": "/incident", "taken": False},
+        {"name": "/maintenance", "taken": False},
+    ]
 
 
 def test_a_bot_is_invited_and_removed_with_the_commands_of_slack(workspace: RunningWorkspace) -> None:
@@ -74,7 +80,7 @@ def test_a_pasted_manifest_makes_the_app_anew(workspace: RunningWorkspace) -> No
     workspace.client.change_app(remove_scopes=["chat:write"])
     post(workspace, pasted("md-"))
     shown = workspace.client.app()
-    assert [each["name"] for each in shown["commands"]] == ["/md-incident"]
+    assert [each["name"] for each in shown["commands"]] == ["/md-incident", "/md-maintenance"]
     assert all(shown["scopes"].values())
 
 
@@ -82,7 +88,10 @@ def test_a_pasted_manifest_makes_the_app_anew(workspace: RunningWorkspace) -> No
 def test_what_is_no_manifest_is_refused_in_a_sentence(workspace: RunningWorkspace, text: str) -> None:
     with pytest.raises(WorkspaceRefused, match="the manifest is not"):
         post(workspace, text)
-    assert workspace.client.app()["commands"] == [{"name": "/incident", "taken": False}]
+    assert workspace.client.app()["commands"] == [
+        {"name": "/incident", "taken": False},
+        {"name": "/maintenance", "taken": False},
+    ]
 
 
 @pytest.mark.parametrize(
@@ -183,7 +192,7 @@ def test_the_configuration_says_where_it_listens_and_what_its_command_is_called(
         state, commands = see.state(), see.app()["commands"]
         process.terminate()
     assert state["team"]["name"] == "Ward"
-    assert commands == [{"name": "/md-incident", "taken": False}]
+    assert commands == [{"name": "/md-incident", "taken": False}, {"name": "/md-maintenance", "taken": False}]
 
 
 def test_a_file_that_cannot_be_written_is_said_and_nothing_is_left_running(tmp_path: Path) -> None:
