@@ -212,9 +212,8 @@ class Command:
     name: str
     summary: str
     verbs: tuple[Verb, ...]
-    bare: Callable[[Context], Parsed] | None = (
-        None  # what it means by itself; help if there is nothing better
-    )
+    # What it means by itself; help if there is nothing better.
+    bare: Callable[[Context], Parsed] | None = None
 
     def find(self, word: str) -> Verb | None:
         """Return the verb of that name or alias (any case), or None."""

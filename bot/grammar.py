@@ -34,7 +34,7 @@ from bot.commands import (
     Verb,
 )
 from bot.maintenance_verbs import MAINTENANCE, MOST_SERVICES, named_services
-from bot.spans import HOW, LONGEST, read_span
+from bot.spans import HOW, read_span
 from command_center.access.operators import Permission
 from command_center.actions import (
     Acknowledge,
@@ -334,8 +334,7 @@ def _recognise(argument: Argument, word: str, verb: Verb, command: Command) -> A
         advice = f"Up to {MOST_SERVICES}, commas between them and no spaces, for example billing,records-db."
         raise GrammarError("Those are not names of services", hint=advice, verb=verb.name)
     elif argument.part is Part.SPAN:
-        span = read_span(word)
-        if span is not None and 0 < span.total_seconds() <= LONGEST.total_seconds():
+        if (span := read_span(word)) is not None:
             return span
         raise GrammarError("That is not a length of time", hint=HOW, verb=verb.name)
     elif argument.part is Part.WINDOW:

@@ -144,7 +144,7 @@ class ShowIncident(_Action):
     incident: IncidentId
 
 
-Action = Annotated[
+Step = (
     Declare
     | Acknowledge
     | SetStatus
@@ -155,9 +155,8 @@ Action = Annotated[
     | RecordChange
     | AddMaintenance
     | EndMaintenance
-    | ListMaintenance
-    | ListIncidents
-    | ShowIncident,
-    Field(discriminator="action"),
-]
+)
+"""What changes something."""
+
+Action = Annotated[Step | ListMaintenance | ListIncidents | ShowIncident, Field(discriminator="action")]
 ACTION: TypeAdapter[Action] = TypeAdapter(Action)

@@ -22,7 +22,7 @@ from bot.cli.common import (
 )
 from bot.commands import WITHHELD, has_placeholder
 from bot.maintenance_verbs import MOST_SERVICES, named_services
-from bot.spans import HOW, LONGEST, read_span
+from bot.spans import HOW, read_span
 from command_center.maintenance.windows import Unfit
 from models.errors import BadInput
 from storage.client import StoreClient
@@ -63,7 +63,7 @@ def add(
     if (length is None) == (until is None):
         raise BadInput("a window needs --for or --until, and not both", hint="For example --for 2h")
     span = None if length is None else read_span(length)
-    if length is not None and (span is None or not 0 < span.total_seconds() <= LONGEST.total_seconds()):
+    if length is not None and span is None:
         raise BadInput("--for takes a length of time", hint=HOW.rstrip("."))
     action = {
         "action": "maintenance_add", "services": list(services), "with_callers": callers, "reason": reason,

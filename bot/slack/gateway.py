@@ -131,22 +131,19 @@ class Gateway:
         place = Place(user=typed.user_id, channel=typed.channel_id)
         if isinstance(parsed, Help):
             return self._help(command, parsed.verb)
-        if isinstance(parsed, DeclareForm | MaintenanceForm):
-            plans = isinstance(parsed, MaintenanceForm)
-            refused = self._may(operator, Permission.MAINTAIN if plans else Permission.DECLARE, typed)
-            if refused is not None:
-                return refused
-            form = (
-                OpenForm(trigger=typed.trigger_id, form="maintenance")
-                if isinstance(parsed, MaintenanceForm)
-                else OpenForm(trigger=typed.trigger_id, severity=parsed.severity or Severity.SEV3)
-            )
-            self._keep(typed, operator, form, place)
-            return Reply()
-        refused = self._may(operator, parsed.permission, typed)
+        work: OpenForm | Perform
+        match parsed:
+            case DeclareForm():
+                work = OpenForm(trigger=typed.trigger_id, severity=parsed.severity or Severity.SEV3)
+            case MaintenanceForm():
+                work = OpenForm(trigger=typed.trigger_id, form="maintenance")
+            case action:
+                work = Perform(action=action)
+        needed = work.permission if isinstance(work, OpenForm) else work.action.permission
+        refused = self._may(operator, needed, typed)
         if refused is not None:
             return refused
-        self._keep(typed, operator, Perform(action=parsed), place)
+        self._keep(typed, operator, work, place)
         return Reply()
 
     def _sent(self, form: Submission) -> Action:

@@ -12,7 +12,8 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from bot.commands import TextGate
-from command_center.actions import Action
+from command_center.access.operators import Permission
+from command_center.actions import Action, AddMaintenance, Declare
 from models.errors import MaydayError
 from models.sanitizer import SafeText
 from storage.database import Database
@@ -46,6 +47,11 @@ class OpenForm(_Work):
     form: Literal["declare", "maintenance"] = "declare"
     trigger: str = Field(repr=False)
     severity: Severity = Severity.SEV3
+
+    @property
+    def permission(self) -> Permission:
+        """The right that what is sent with the form will need."""
+        return AddMaintenance.permission if self.form == "maintenance" else Declare.permission
 
 
 class ShowHome(_Work):

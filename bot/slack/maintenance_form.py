@@ -9,7 +9,7 @@ from bot.maintenance_verbs import MOST_SERVICES, named_services
 from bot.slack import blocks as bk
 from bot.slack.blocks import Block
 from bot.slack.interactions import Submission
-from bot.spans import HOW, LONGEST, read_span
+from bot.spans import HOW, read_span
 from command_center.actions import AddMaintenance
 from models.sanitizer.gate import Gate
 
@@ -53,7 +53,7 @@ def planned(form: Submission, gate: Gate) -> AddMaintenance:
     if not services:
         raise GrammarError(f"Name one to {MOST_SERVICES} services, commas between them", verb=SERVICES)
     span = read_span(form.answer(LASTS).value or "")
-    if span is None or not 0 < span.total_seconds() <= LONGEST.total_seconds():
+    if span is None:
         raise GrammarError("That is not a length of time", hint=HOW, verb=LASTS)
     typed = (form.answer(REASON).value or "").strip()
     reason = gate.text(typed, TEXT_LIMIT)

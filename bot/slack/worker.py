@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Literal
 
 from slack_sdk import WebClient
@@ -54,15 +55,13 @@ SHOWN_LINES = 20  # timeline entries in the answer to `show`
 WORKING = "Working on it; the answer comes here."
 
 
-_FORMS: dict[str, tuple[Permission, str, str]] = {
-    "declare": (Permission.DECLARE, "declare incidents", "incident declare and a title"),
-    "maintenance": (
-        Permission.MAINTAIN,
-        "plan maintenance",
-        "maintenance add, services, a length and a reason",
-    ),
-}
-"""What a form needs, what it does, and what can be typed in its place."""
+_FORMS = MappingProxyType(
+    {
+        "declare": ("declare incidents", "incident declare and a title"),
+        "maintenance": ("plan maintenance", "maintenance add, services, a length and a reason"),
+    }
+)
+"""What a form does, and what can be typed in its place."""
 
 
 class Worker:
@@ -173,7 +172,7 @@ class Worker:
     def _open_form(self, job: Job, work: OpenForm) -> None:
         """Open the form. Tried here and not after other answers: the trigger lives for three seconds."""
         operator = self._directory.by_id(job.operator or "")
-        needed, what, typed = _FORMS[work.form]
+        (what, typed), needed = _FORMS[work.form], work.permission
         if not may(operator, needed).allowed:
             self._center.refuse(f"slack:{job.id}", f"needs_{needed.value}", job.operator or "unknown")
             self._finish_with(job, "done", "refused", f"You may not {what}.")

@@ -25,6 +25,7 @@ from command_center.actions import (
     Resolve,
     SetSeverity,
     SetStatus,
+    Step,
 )
 from command_center.changes import markers
 from command_center.incidents import wording
@@ -38,18 +39,6 @@ from models.sanitizer import SafeText, phrase
 from storage.records import Incident, IncidentStatus
 from storage.transaction import Transaction
 
-Step = (
-    Declare
-    | Acknowledge
-    | SetStatus
-    | Note
-    | SetSeverity
-    | Resolve
-    | Close
-    | RecordChange
-    | AddMaintenance
-    | EndMaintenance
-)
 EARLIEST = 2000  # year; a change before it is a mistake, and a clock near the calendar's ends overflows
 S = IncidentStatus
 

@@ -28,7 +28,7 @@ from command_center.incidents.evidence import (
 )
 from command_center.incidents.upkeep import Upkeep
 from command_center.incidents.weight import NEW, Candidate, Fingerprint
-from command_center.maintenance.silencing import Quiet, quiet_around, silence
+from command_center.maintenance.silencing import Quiet, noticed_at, quiet_around, silence
 from command_center.settings import CenterSettings
 from models.levels import Level
 from models.sanitizer import SafeText
@@ -73,7 +73,7 @@ class Intake:
         settings = self._settings
         quiet = quiet_around(
             tx,
-            [*(record.at for record in fresh), *newest.values()],
+            [*map(noticed_at, fresh), *newest.values()],
             self._upkeep.graph,
             settings.correlation.depth,
             settings.maintenance,
@@ -309,12 +309,12 @@ def _said(
 
 
 def _newest(facts: Iterable[BlockFacts]) -> dict[str, datetime]:
-    """Return the time of the newest line of each service."""
+    """Return the time of the newest line of each service; none is newer than its receipt, whatever its clock says."""
     newest: dict[str, datetime] = {}
     for report in facts:
         for traffic in report.traffic:
-            service = str(traffic.service)
-            newest[service] = max(traffic.last_ts, newest.get(service, traffic.last_ts))
+            service, at = str(traffic.service), min(traffic.last_ts, report.received_at)
+            newest[service] = max(at, newest.get(service, at))
     return newest
 
 

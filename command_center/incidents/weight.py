@@ -124,8 +124,8 @@ def lasting(
     since = _since(found, before)
     after_change = changed(since)
     if found.signal.kind in _MISSED_TWICE:  # told of again because it stays away
-        first = (each for each in before if each.signal.id != found.signal.id)
-        return not after_change and any(each.fingerprint == found.fingerprint for each in first)
+        others = (each for each in before if each.signal.id != found.signal.id)
+        return not after_change and any(each.fingerprint == found.fingerprint for each in others)
     if found.family not in _MAY_LAST:
         return False
     template = str(found.signal.template or "")

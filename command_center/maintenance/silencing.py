@@ -36,6 +36,13 @@ class Outlived(NamedTuple):
     lines: int
 
 
+def noticed_at(record: SignalRecord) -> datetime:
+    """Return when a signal was noticed: that of silence bears the time of the last line that was heard."""
+    if record.kind is not SignalKind.SILENCE:
+        return record.at
+    return record.at + timedelta(seconds=float(record.evidence.get("quiet_s", 0)))
+
+
 class Quiet:
     """The windows that matter for one round of judging, and what they keep quiet."""
 
@@ -54,10 +61,11 @@ class Quiet:
         """Return the window that keeps a signal quiet, or None."""
         if FAMILIES[record.kind] == "privacy":
             return None
+        return self._at(str(record.service), noticed_at(record))
+
+    def _at(self, service: str, moment: datetime) -> MaintenanceWindow | None:
         for window in self._windows:
-            if window.starts_at <= record.at < window.until + self._grace and self._covers(
-                window, str(record.service)
-            ):
+            if window.starts_at <= moment < window.until + self._grace and self._covers(window, service):
                 return window
         return None
 
@@ -79,11 +87,11 @@ class Quiet:
             )
             awake = []
             for record in kept:
-                if (other := self.of(record.having(at=over))) is None:
+                if (other := self._at(str(record.service), over)) is None:
                     awake.append(record)
                 else:
                     silence(tx, record, other, known=True)
-            found += self._going_on(tx, awake, over)
+            found += self._going_on(tx, awake, over, now)
             found += self._missing(tx, awake, over, now)
         return found
 
@@ -94,15 +102,17 @@ class Quiet:
             self._graph.calls(service, str(worked_on), self._depth) for worked_on in window.services
         )
 
-    def _going_on(self, reader: Reader, kept: Iterable[SignalRecord], over: datetime) -> Iterable[Outlived]:
+    def _going_on(
+        self, reader: Reader, kept: Iterable[SignalRecord], over: datetime, now: datetime
+    ) -> Iterable[Outlived]:
         """Yield new sentences that are still said. The minute in which the grace ends does not count: it has lines of both."""
         said = {each.template_id: each for each in kept if each.kind in NEW and each.template_id}
         lines: dict[str, int] = dict(
             reader.execute(
                 """SELECT template_id, sum("count")::BIGINT FROM pattern_minute
-                   WHERE "minute" >= ? AND template_id IN (SELECT unnest(?::VARCHAR[])) AND (level = 0 OR level >= ?)
+                   WHERE "minute" BETWEEN ? AND ? AND template_id IN (SELECT unnest(?::VARCHAR[])) AND (level = 0 OR level >= ?)
                    GROUP BY template_id""",
-                [over, sorted(said), int(Level.WARN)],
+                [over, now, sorted(said), int(Level.WARN)],
             )
             if said
             else ()

@@ -144,8 +144,16 @@ def test_a_new_error_that_ends_with_the_work_stays_quiet(rig: Rig) -> None:
 
 
 def silent(second: float, limit: int = 120) -> Signal:
-    found = signal("billing", second, kind=SignalKind.SILENCE)
-    return found.model_copy(update={"evidence": {"limit_s": limit}})
+    """Silence that is noticed at `second`; it bears the time of the last line."""
+    found = signal("billing", second - limit, kind=SignalKind.SILENCE)
+    return found.model_copy(update={"evidence": {"quiet_s": limit, "limit_s": limit}})
+
+
+def missing(second: float) -> Signal:
+    """A heartbeat that is missed at `second`."""
+    kind = SignalKind.TEMPLATE_SILENCE
+    found = signal("billing", second, kind=kind, template="heartbeat", level=Level.UNKNOWN)
+    return found.model_copy(update={"evidence": {"limit_s": 90.0}})
 
 
 def test_a_service_that_does_not_come_back_after_the_work_is_missed(rig: Rig) -> None:
@@ -163,6 +171,41 @@ def test_a_service_that_comes_back_after_the_work_is_not_missed(rig: Rig) -> Non
     rig.see(seconds=61 * MINUTE + 5, traffic={"billing": (1, 0)})
     for minute in range(62, 120, 5):
         rig.see(seconds=minute * MINUTE, traffic={"reports": (50, 0)})
+    assert opened(rig) == []
+
+
+def test_a_service_that_goes_down_with_the_work_is_not_missed_though_its_last_line_came_before(
+    rig: Rig,
+) -> None:
+    plan(rig)
+    rig.see(silent(100), seconds=100)  # its last line came 20 s before the window
+    assert opened(rig) == []
+
+
+def test_a_sentence_that_does_not_come_back_after_the_work_is_missed(rig: Rig) -> None:
+    plan(rig)
+    rig.see(missing(10 * MINUTE))
+    rig.see(missing(11 * MINUTE))
+    rig.see(seconds=62 * MINUTE, traffic={"billing": (50, 0)})
+    assert opened(rig) == []
+    rig.see(seconds=64 * MINUTE, traffic={"billing": (50, 0)})
+    assert opened(rig) == ["billing"]
+
+
+def test_a_sentence_that_comes_back_after_the_work_is_not_missed(rig: Rig) -> None:
+    plan(rig)
+    rig.see(missing(10 * MINUTE))
+    rig.see(missing(11 * MINUTE))
+    for minute in (62, 64, 90):
+        rig.see(seconds=minute * MINUTE, traffic={"billing": (50, 0)}, lines={("billing", "heartbeat"): 2})
+    assert opened(rig) == []
+
+
+def test_a_host_whose_clock_is_ahead_does_not_end_the_work(rig: Rig) -> None:
+    plan(rig)
+    rig.see(signal("billing", 30 * MINUTE, kind=NEW, count=5), silent(30 * MINUTE), seconds=30 * MINUTE)
+    ahead = rig.stream.block_of(90 * MINUTE, (), {"reports": (5, 0)}, {("billing", "request failed"): 9})
+    rig.center.apply([ahead.model_copy(update={"received_at": at(31 * MINUTE)})])
     assert opened(rig) == []
 
 
