@@ -1,6 +1,7 @@
 """Facts of the stream become rows, once per (series, shard, block).
 
-`applied` holds the newest block of each series and shard; a report that is not newer is ignored, in the same
+`applied` holds the newest block of each series and shard, and its newest part where a long report comes in several
+(`storage.parts`); a report that is not newer is ignored, in the same
 transaction that adds the rows of the others, so a crash anywhere and a replay of anything change no count.
 Heads of a series are never forgotten: however old the copy of a spool is, its blocks are known.
 
@@ -44,29 +45,32 @@ def apply_facts(tx: Transaction, facts: Sequence[BlockFacts]) -> list[BlockFacts
 def _newer(tx: Transaction, facts: Sequence[BlockFacts]) -> list[BlockFacts]:
     named = sorted({report.series for report in facts})
     rows = tx.execute(
-        "SELECT series, shard, block FROM applied WHERE series IN (SELECT unnest(?::VARCHAR[]))", [named]
+        "SELECT series, shard, block, part FROM applied WHERE series IN (SELECT unnest(?::VARCHAR[]))",
+        [named],
     )
-    heads = {(str(series), int(shard)): int(block) for series, shard, block in rows}
+    heads = {(str(series), int(shard)): (int(block), int(part)) for series, shard, block, part in rows}
     fresh: list[BlockFacts] = []
-    moved: dict[tuple[str, int], int] = {}
-    for report in sorted(facts, key=lambda report: (report.block, report.shard)):
-        place = (report.series, report.shard)
-        if report.shard == HANDOVER and report.block > heads.get(place, 0) + 1:
+    moved: dict[tuple[str, int], tuple[int, int]] = {}
+    for report in sorted(facts, key=lambda report: (report.block, report.shard, report.part)):
+        place, at = (report.series, report.shard), (report.block, report.part)
+        if report.shard == HANDOVER and report.block > heads.get(place, (0, 0))[0] + 1:
             raise DatabaseBehind(
                 "the database does not hold what this stream has handed over", hint=DatabaseBehind.remedy
             )
-        if report.block > heads.get(place, -1):
-            heads[place] = moved[place] = report.block
+        if at > heads.get(place, (-1, 0)):
+            heads[place] = moved[place] = at
             fresh.append(report)
     if moved:
         tx.from_arrow(
-            """INSERT INTO applied SELECT series, shard, block, now() FROM arrow_rows
-               ON CONFLICT (series, shard) DO UPDATE SET block = excluded.block, applied_at = excluded.applied_at""",
+            """INSERT INTO applied BY NAME SELECT *, now() AS applied_at FROM arrow_rows
+               ON CONFLICT (series, shard) DO UPDATE
+               SET block = excluded.block, part = excluded.part, applied_at = excluded.applied_at""",
             arrow_table(
                 {
                     "series": ("VARCHAR", [series for series, _ in moved]),
                     "shard": ("BIGINT", [shard for _, shard in moved]),
-                    "block": ("BIGINT", list(moved.values())),
+                    "block": ("BIGINT", [block for block, _ in moved.values()]),
+                    "part": ("BIGINT", [part for _, part in moved.values()]),
                 }
             ),
         )
@@ -121,7 +125,7 @@ def _ingest(tx: Transaction, fresh: Sequence[BlockFacts]) -> None:
             continue
         row = sums.setdefault(report.received_at.replace(second=0, microsecond=0), [0, 0, 0, 0.0, 0.0])
         lag = max(0.0, (tx.now - report.received_at).total_seconds())
-        row[0] += 1
+        row[0] += report.part == 0
         row[1] += report.late
         row[2] += report.quarantined
         row[3] += lag

@@ -81,7 +81,7 @@ class ServiceTraffic(_Fact):
 
 
 class BlockFacts(_Fact):
-    """All that one shard has to say about one block of a series.
+    """All that one shard has to say about one block of a series, or one part of it, counted from 0.
 
     With shard `HANDOVER` it is the mark of a delivery: `block` counts those of the stream that `series` names.
     """
@@ -89,6 +89,7 @@ class BlockFacts(_Fact):
     series: str = Field(default="", pattern=r"^(?:[0-9a-f]{32})?$")
     shard: int = Field(ge=0, le=HANDOVER)
     block: int = Field(ge=0)
+    part: int = Field(default=0, ge=0)
     received_at: AwareDatetime
     counts: tuple[MinuteCount, ...] = ()
     traffic: tuple[ServiceTraffic, ...] = ()

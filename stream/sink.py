@@ -27,12 +27,11 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 from models.sanitizer.guard import guarded
 from storage.errors import StoreTimeout, StoreUnavailable
 from storage.facts import HANDOVER, BlockFacts
+from storage.parts import requests
 from stream.flow_errors import RecoveryDamaged, StreamStopped
 
 LOG = logging.getLogger(__name__)
 PARTITION: Final = "facts"
-AT_ONCE: Final = 512
-"""Reports per request: some hundred kB, a few ms of the command center's time each."""
 _STREAM: Final = re.compile("[0-9a-f]{32}")
 _SHORTEST_S, _LONGEST_S = 0.05, 2.0
 
@@ -80,10 +79,9 @@ class Delivery:
 
         Raises `StreamStopped`, and what the command center refuses.
         """
-        ordered = sorted(facts, key=lambda report: (report.block, report.shard))
-        for first in range(0, max(1, len(ordered)), AT_ONCE):
+        for together in requests(facts) if facts else ((),):
             delivered = delivered.following()
-            self._deliver([*ordered[first : first + AT_ONCE], delivered.mark()])
+            self._deliver([*together, delivered.mark()])
         return delivered
 
     def _deliver(self, facts: Sequence[BlockFacts]) -> None:

@@ -64,11 +64,11 @@ class FactStore:
         with self._open() as db:
             db.executescript(
                 """CREATE TABLE IF NOT EXISTS applied(
-                     series, shard INTEGER, block INTEGER, PRIMARY KEY (series, shard));
+                     series, shard INTEGER, block INTEGER, part INTEGER, PRIMARY KEY (series, shard));
                    CREATE TABLE IF NOT EXISTS cell(
                      service, template, minute, level, n, PRIMARY KEY (service, template, minute, level));
                    CREATE TABLE IF NOT EXISTS report(
-                     series, block, shard, facts, PRIMARY KEY (series, block, shard));"""
+                     series, block, shard, part, facts, PRIMARY KEY (series, block, shard, part));"""
             )
 
     def send(self, facts: Sequence[BlockFacts]) -> dict[str, int]:
@@ -80,17 +80,18 @@ class FactStore:
                 if report.shard == HANDOVER and not self._follows(db, report):
                     raise DatabaseBehind("this store lacks a delivery", hint=DatabaseBehind.remedy)
                 newest = db.execute(
-                    "SELECT block FROM applied WHERE series = ? AND shard = ?", place
+                    "SELECT block, part FROM applied WHERE series = ? AND shard = ?", place
                 ).fetchone()
-                if newest is not None and report.block <= newest[0]:
+                at = (report.block, report.part)
+                if newest is not None and at <= newest:
                     continue
                 new += 1
-                db.execute("INSERT OR REPLACE INTO applied VALUES (?, ?, ?)", (*place, report.block))
+                db.execute("INSERT OR REPLACE INTO applied VALUES (?, ?, ?, ?)", (*place, *at))
                 if report.shard == HANDOVER:
                     continue
                 db.execute(
-                    "INSERT INTO report VALUES (?, ?, ?, ?)",
-                    (report.series, report.block, report.shard, report.model_dump_json()),
+                    "INSERT INTO report VALUES (?, ?, ?, ?, ?)",
+                    (report.series, report.block, report.shard, report.part, report.model_dump_json()),
                 )
                 db.executemany(
                     """INSERT INTO cell VALUES (?, ?, ?, ?, ?)
@@ -111,7 +112,7 @@ class FactStore:
     def reports(self) -> list[str]:
         """Return every applied report as JSON, in order of (block, shard), without the marks of deliveries."""
         with self._open() as db:
-            return [row[0] for row in db.execute("SELECT facts FROM report ORDER BY block, shard")]
+            return [row[0] for row in db.execute("SELECT facts FROM report ORDER BY block, shard, part")]
 
     def cells(self) -> dict[tuple[str, str, str, int], int]:
         """Return the count of every (service, template, minute, level)."""

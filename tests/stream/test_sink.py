@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from models.sanitizer.safe_text import stored
 from storage.errors import StoreUnavailable
-from storage.facts import HANDOVER, BlockFacts
+from storage.facts import HANDOVER, BlockFacts, ServiceTraffic
+from storage.wire import MAX_BYTES, pack
 from stream.flow_errors import StreamStopped
 from stream.sink import Delivered, Delivery, FactsPartition
 
@@ -94,3 +96,27 @@ def test_what_was_never_handed_over_stops_the_flow_at_the_next_step(what: str) -
     with pytest.raises(StreamStopped):
         sink.write_batch([report(1, 2)]) if what == "write_batch" else getattr(sink, what)()
     sink.close()
+
+
+def test_what_is_too_long_for_one_request_goes_in_several_each_with_its_number() -> None:
+    """A database that lost one of them notices, and none is longer than the socket takes."""
+    receiving = Receiving()
+    receiving.let.set()
+    name = stored("a-service-with-a-name" * 20)
+    traffic = ServiceTraffic(service=name, lines=1, errors=0, last_ts=datetime(2026, 3, 2, tzinfo=UTC))
+    long = report(1, 1).model_copy(update={"traffic": (traffic,) * 20_000})
+    sizes: list[int] = []
+
+    def send(facts: Sequence[BlockFacts]) -> object:
+        sizes.append(len(pack(facts)))
+        return receiving.send(facts)
+
+    sink = FactsPartition(Delivery(send, threading.Event()), NOTHING_YET)
+    sink.write_batch([long, report(2, 1)])
+    sink.close()
+    assert len(pack([long])) > sum(sizes) / len(sizes)
+    assert max(sizes) < MAX_BYTES
+    assert receiving.marks == list(range(1, len(sizes) + 1))
+    assert receiving.taken[0] == (1, 1)
+    assert receiving.taken[-1] == (1, 2)
+    assert receiving.taken.count((1, 1)) > 5
