@@ -79,7 +79,9 @@ def hinted(texts: Sequence[str]) -> list[int]:
 
     whole = "\n".join(texts).encode("utf-8", "surrogatepass")
     with suppress(hyperscan.ScanTerminated):
-        _scanner().scan(whole, match_event_handler=note)
+        scanner = _scanner()
+        # A search needs working memory of its own: the database's serves one thread at a time.
+        scanner.scan(whole, match_event_handler=note, scratch=hyperscan.Scratch(scanner))
     if not ends:
         return []
     limits = list(accumulate(len(text.encode("utf-8", "surrogatepass")) + 1 for text in texts))

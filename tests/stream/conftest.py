@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -15,6 +16,10 @@ from spool_rig import BEGIN, RING
 from models.clock import FrozenClock
 from stream.spool import SpoolWriter
 from stream.spool.testing import FragileDisk, small_settings
+
+settings.register_profile(
+    "full", max_examples=2000
+)  # for `make prove`: a promise that takes seconds asks for a tenth
 
 
 @pytest.fixture

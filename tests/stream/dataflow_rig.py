@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bytewax.inputs import AbortExecution
 from bytewax.recovery import RecoveryConfig
-from bytewax.testing import run_main
+from bytewax.testing import cluster_main, run_main
 
 from models.clock import FrozenClock
 from models.sample_lines import sample_lines
@@ -85,14 +85,16 @@ def plain(layout: Layout) -> list[str]:
 
 
 class _Crashing(SpoolPartition):
-    """As hard as a kill: no snapshot, no end, nothing of this epoch is stored."""
+    """Ends as hard as a kill (no snapshot, no end, nothing of this epoch is stored), or as when it is told to stop."""
 
     def __init__(self, source: CrashingSource, at: Bookmark | None) -> None:
         super().__init__(source, at)
-        self._left = source.polls
+        self._left, self._gently = source.polls, source.gently
 
     def next_batch(self) -> Sequence[Block]:
         if self._left == 0:
+            if self._gently:
+                raise StopIteration
             raise AbortExecution
         self._left -= 1
         return super().next_batch()
@@ -100,6 +102,7 @@ class _Crashing(SpoolPartition):
 
 class CrashingSource(SpoolSource):
     polls = -1
+    gently = False
 
     def build_part(self, step_id: str, for_part: str, resume_state: ResumeState | None) -> SpoolPartition:
         return _Crashing(self, bookmark_of(resume_state))
@@ -115,8 +118,20 @@ class Flow:
         self.commits: list[Position] = []
         self.delivered = 0
 
-    def run(self, polls: int = -1, epoch: timedelta = timedelta(0)) -> None:
-        """Run to the end of the spool, or to a crash after `polls` polls."""
+    def run(
+        self,
+        polls: int = -1,
+        epoch: timedelta = timedelta(0),
+        *,
+        gently: bool = False,
+        workers: int = 1,
+        addresses: Sequence[str] = (),
+        process: int = 0,
+    ) -> None:
+        """Run to the end of the spool, or to a crash after `polls` polls, or gently to a stop.
+
+        `workers` share one process, or each `process` of those that listen on `addresses` is one.
+        """
         stop = threading.Event()
         clock = FrozenClock(datetime.fromtimestamp(NOW, UTC))
         progress = Progress(None, clock)
@@ -129,7 +144,7 @@ class Flow:
             stop,
             until_end=True,
         )
-        source.polls = polls
+        source.polls, source.gently = polls, gently
         tools = Tools(self.settings, GATE, RING.secret("template-id"))
         flow = build(
             source,
@@ -139,4 +154,14 @@ class Flow:
             progress,
         )
         config = RecoveryConfig(self.recovery)  # type: ignore[no-untyped-call]
-        run_main(flow, epoch_interval=epoch, recovery_config=config)  # type: ignore[no-untyped-call]
+        if workers == 1 and not addresses:
+            run_main(flow, epoch_interval=epoch, recovery_config=config)  # type: ignore[no-untyped-call]
+            return
+        cluster_main(  # type: ignore[no-untyped-call]
+            flow,
+            list(addresses),
+            process,
+            epoch_interval=epoch,
+            recovery_config=config,
+            worker_count_per_proc=workers,
+        )
