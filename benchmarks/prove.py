@@ -19,6 +19,7 @@ PARTS: dict[str, list[str]] = {
     "durability": ["-m", "benchmarks.durability", "--lines", "200000", "--kills", "20"],
     "outage": ["-m", "benchmarks.outage"],
     "determinism": ["-m", "pytest", "-q", "tests/stream/test_determinism.py", "--hypothesis-profile=full"],
+    "stress": ["-m", "benchmarks.stress"],
     "throughput": ["-m", "benchmarks.throughput"],
     "templates": ["-m", "benchmarks.templates"],
     "set_up": ["-m", "benchmarks.set_up"],

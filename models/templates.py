@@ -108,6 +108,8 @@ class TemplateMiner:
         self._counting: set[str] = set()  # template ids with fewer than ENOUGH distinct vectors
         self._lines = 0
         self._on_forget = on_forget
+        self.forgotten = 0
+        """Templates that fell out since this object was made."""
 
     def __len__(self) -> int:
         return len(self._known)
@@ -307,6 +309,7 @@ class TemplateMiner:
 
     def _forgotten(self, row: Row) -> None:
         number = row.number
+        self.forgotten += 1
         known = self._known.pop(number, None)
         if known is not None and self._on_forget is not None:
             self._on_forget(_as_mined(row, known), row.aliases)

@@ -17,6 +17,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from models.clock import Clock
 from models.metrics import condition, counter, gauge, moment
 from storage.layout import Layout
+from stream.forgetting import Forgotten
 
 LOG = logging.getLogger(__name__)
 
@@ -39,6 +40,14 @@ class FlowStatus(BaseModel):
     )
     services: Annotated[int, gauge("services")] = Field(ge=0, description="Services in memory")
     templates: Annotated[int, gauge("templates")] = Field(ge=0, description="Templates in memory")
+    services_forgotten: Annotated[int, counter("services")] = Field(
+        default=0, ge=0, description="Services forgotten for want of room, the quietest of their shard"
+    )
+    templates_forgotten: Annotated[int, counter("templates")] = Field(
+        default=0,
+        ge=0,
+        description="Templates forgotten for want of room, the least recently seen of their service",
+    )
     quarantined: Annotated[int, counter("messages")] = Field(
         ge=0, description="Messages kept aside because they did not decode"
     )
@@ -59,8 +68,9 @@ class Progress:
 
     EVERY_S = 1.0
 
-    def __init__(self, path: Path | None, clock: Clock) -> None:
+    def __init__(self, path: Path | None, clock: Clock, forgotten: Forgotten | None = None) -> None:
         self._path, self._clock = path, clock
+        self._forgotten = forgotten or Forgotten()
         self._started_at = clock()
         self._written_at: datetime | None = None
         self.state = "reading"
@@ -85,6 +95,8 @@ class Progress:
             lag_seconds=round(max(0.0, lag), 3),
             services=sum(self.services.values()),
             templates=sum(self.templates.values()),
+            services_forgotten=self._forgotten.services,
+            templates_forgotten=self._forgotten.templates,
             quarantined=self.quarantined,
             faults=self.faults,
             damage=self.damage,

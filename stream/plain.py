@@ -51,6 +51,7 @@ class PlainFlow:
         self._tools = Tools(settings, gate, ring.secret("template-id"))
         self._shards: dict[int, Shard] = {}
         self.grouping = Grouping(FieldRules(fields), aside, self._faults)
+        self.forgotten = self._tools.forgotten
 
     def step(self, block: Block) -> list[BlockFacts]:
         """Take one block. Raises `TooManyFaults`."""

@@ -82,12 +82,12 @@ def run_stream(
     """
     os.environ.pop(WEB_SERVER, None)
     layout.prepare()
-    progress = Progress(status_path(layout), clock)
+    tools = Tools(settings, gate, ring.secret("template-id"))
+    progress = Progress(status_path(layout), clock, tools.forgotten)
     delivery = Delivery(
         send or StoreClient(layout.socket).send_facts, stop, lambda: progress.write("waiting")
     )
     faults = Faults(settings.faults_per_minute)
-    tools = Tools(settings, gate, ring.secret("template-id"))
     seal = ring.seal("state")
     with (
         Quarantine.open(layout.spool, ring, spool or SpoolSettings()) as aside,

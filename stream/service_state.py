@@ -35,6 +35,7 @@ from storage.records import ErrorEvent, ErrorPattern
 from stream.fields import Lines
 from stream.flow_errors import StateUnreadable
 from stream.flow_settings import FlowSettings
+from stream.forgetting import Forgotten
 from stream.moments import MINUTE_NS, moment
 from stream.service_facts import ServiceFacts
 from stream.watches import Watches
@@ -55,6 +56,7 @@ class Tools:
         self.gate = gate
         self.template_key = template_key
         self.masker = Masker(settings.templates.known_shapes)
+        self.forgotten = Forgotten()
         self._hosts = Recent[str, SafeText](8192)
 
     def host(self, raw: str) -> SafeText:
@@ -96,7 +98,10 @@ class ServiceState:
         named = _named(series, block)
         self._packed_templates = None
         facts = ServiceFacts()
+        before = self._miner.forgotten
         ids = self._miner.learn_many(lines.text)
+        if lost := self._miner.forgotten - before:
+            self._tools.forgotten.templates_of(self.safe_name, lost, received_ns)
         facts.counts, facts.late = self._count(lines, ids)
         seen = self._watches.see(lines, ids, received_ns, self._template)
         facts.traffic.append(

@@ -67,7 +67,7 @@ class Shard:
                 continue
             try:
                 with guarded("learning the lines of a service"):
-                    found = self._service(lines.service).take(
+                    found = self._service(lines.service, item.received_ns).take(
                         lines, self.number, item.block, item.received_ns, item.series
                     )
             except MaydayError as error:
@@ -114,11 +114,12 @@ class Shard:
             service = ServiceState.load(packed, self._tools)
             self._services[service.name] = service
 
-    def _service(self, name: str) -> ServiceState:
+    def _service(self, name: str, received_ns: int) -> ServiceState:
         service = self._services.get(name)
         if service is None:
             while len(self._services) >= self._tools.settings.services_per_shard:
-                self._services.popitem(last=False)
+                _, quietest = self._services.popitem(last=False)
+                self._tools.forgotten.service(quietest.safe_name, received_ns)
             service = self._services[name] = ServiceState(name, self._tools)
         else:
             self._services.move_to_end(name)
