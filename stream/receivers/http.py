@@ -9,6 +9,7 @@ dropped, so that the answer arrives; so is what follows the last request of a co
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import ssl
@@ -32,10 +33,13 @@ _HEAD_BYTES: Final = 16 * 1024
 _DRAIN_SECONDS: Final = 5.0
 _KEPT_HEADERS: Final = ("content-type", "content-encoding")
 _PROTOBUF: Final = frozenset({"application/x-protobuf", "application/protobuf", ""})
+_WHOLE: Final = (h11.DONE, h11.MUST_CLOSE)
 _OVER: Final = (h11.MUST_CLOSE, h11.CLOSED, h11.ERROR)
 _NOT_HTTP: Final = phrase("what it sent is no HTTP (is its output `http`, and TLS on or off on both sides?)")
 _NAMES: Final = {"http": phrase("http"), "otlp": phrase("otlp")}
 OTLP_PATH: Final = "/v1/logs"
+AT_ONCE: Final = 192
+"""Heads, pieces and ends of bodies of one connection that one step of the event loop takes: 64 small requests."""
 
 
 class Token(NamedTuple):
@@ -79,6 +83,8 @@ class HttpLink(Link):
         self._body = bytearray()
         self._request: tuple[Kind, str, str, dict[str, str]] | None = None
         self._stopping = self._broken = False
+        self._looking = False  # what was read is being taken, in `_events`
+        self._due = False  # a turn for what was read already is to come
         self._head_only = False  # the request is a HEAD: its answer has no body
 
     @staticmethod
@@ -103,19 +109,37 @@ class HttpLink(Link):
         return self._limit is None or self._limit[1] == "idle"
 
     def _events(self) -> None:
-        while self.open and self._http.their_state not in _OVER:
-            event = self._http.next_event()
-            if event is h11.NEED_DATA or event is h11.PAUSED:
-                return
-            if isinstance(event, h11.Request):
-                self._begin(event)
-            elif isinstance(event, h11.Data):
-                self._more(event.data)
-            elif isinstance(event, h11.EndOfMessage):
-                self._whole()
-            elif isinstance(event, h11.ConnectionClosed):
-                self.close()
-                return
+        self._looking = True
+        try:
+            for _ in range(AT_ONCE):
+                if not self.open or self._http.their_state in _OVER:
+                    return
+                event = self._http.next_event()
+                if event is h11.NEED_DATA or event is h11.PAUSED:
+                    return
+                self._take(event)
+        finally:
+            self._looking = False
+        self.want(False)
+        if not self._due:
+            self._due = True
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._due = False
+        if self.open and not self._broken and not self._busy:
+            self.want(not self._stopping)
+            self._carry_on()
+
+    def _take(self, event: object) -> None:
+        if isinstance(event, h11.Request):
+            self._begin(event)
+        elif isinstance(event, h11.Data):
+            self._more(event.data)
+        elif isinstance(event, h11.EndOfMessage):
+            self._whole()
+        elif isinstance(event, h11.ConnectionClosed):
+            self.close()
 
     # -- one request ------------------------------------------------------------------------------------------
 
@@ -224,7 +248,12 @@ class HttpLink(Link):
         self._intake.submit(entry, answer)
 
     def _carry_on(self) -> None:
-        """Look at what of a further request had come in the same read."""
+        """Look at what of a further request had come in the same read.
+
+        Where the answer was there at once, whoever is looking already goes on: else many of them would pile up.
+        """
+        if self._looking:
+            return
         try:
             self._events()
         except h11.RemoteProtocolError as error:
@@ -292,18 +321,19 @@ class HttpLink(Link):
     def ended(self) -> bool:
         if self._broken:
             return False
-        if self._http.their_state in (h11.DONE, h11.MUST_CLOSE) and self._http.our_state is h11.SEND_RESPONSE:
+        if self._busy:
             self._stopping = True  # half closed after a whole request: answer, then close
             return True
         return False
 
+    @property
+    def _busy(self) -> bool:
+        """Whether a whole request waits for its answer."""
+        return self._http.our_state is h11.SEND_RESPONSE and self._http.their_state in _WHOLE
+
     def stop_reading(self) -> None:
         self._stopping = True
-        busy = self._http.our_state is h11.SEND_RESPONSE and self._http.their_state in (
-            h11.DONE,
-            h11.MUST_CLOSE,
-        )
-        if not busy:
+        if not self._busy:
             if self._request is not None:
                 self._drop_body()
                 self._answer(503, "not now; send again later")
