@@ -25,7 +25,8 @@ from stream.receivers.address import Address, parse_address
 from stream.receivers.errors import ReceiverAddress, ReceiverUnsafe
 from stream.receivers.forward import ForwardReceiver
 from stream.receivers.handshake import Credentials
-from stream.receivers.http import HttpReceiver, Token
+from stream.receivers.http import HttpReceiver
+from stream.receivers.http_admission import Token
 from stream.receivers.intake import Intake
 from stream.receivers.places import most_connections, raise_limit
 from stream.receivers.receiver import Receiver

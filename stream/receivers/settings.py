@@ -114,7 +114,11 @@ class ReceiveSettings(_Settings):
         "(`ulimit -Hn`, less 64) is lower",
     )
     handshake_seconds: float = Field(
-        default=10, gt=0, le=600, description="Time for a TLS or key handshake, or an HTTP head"
+        default=10,
+        gt=0,
+        le=600,
+        description="Time for a TLS or key handshake, or an HTTP head; a connection that has sent no request for us yet is "
+        "closed after this",
     )
     message_seconds: float = Field(
         default=60,
