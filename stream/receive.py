@@ -37,8 +37,10 @@ from stream.spool import Entry, Kind, SpoolSettings, SpoolWriter
 from stream.spool.disk import name_of
 from stream.spool.files import FileOperations
 from stream.spool.moment import nanoseconds
+from stream.spool.room import NoRoom
 
 LOG = logging.getLogger(__name__)
+_LOOK_SECONDS: Final = 1.0
 TICK: Final = json.dumps({"control": "tick"}).encode()
 
 
@@ -168,7 +170,12 @@ class _Process:
                 loop.call_soon_threadsafe(stopping.set)
 
         intake = Intake(
-            self._writer, self._ring, self._clock, self._settings.max_in_flight_bytes, self._connections
+            self._writer,
+            self._ring,
+            self._clock,
+            self._settings.max_in_flight_bytes,
+            self._connections,
+            self._settings.stalled_seconds,
         )
         self._receivers = build(intake)
         try:
@@ -181,9 +188,7 @@ class _Process:
                 if self._writer.failure is not None:
                     raise self._writer.failure
                 self._tick(intake, "receiving")
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self._settings.tick_seconds):
-                        await stopping.wait()
+                await self._until_next_tick(intake, stopping)
         finally:
             intake.stopping = True
             for receiver in self._receivers:
@@ -195,6 +200,23 @@ class _Process:
             for receiver in self._receivers:
                 await receiver.close()
             self._write_status(intake, "stopped")
+
+    async def _until_next_tick(self, intake: Intake, stopping: asyncio.Event) -> None:
+        """Wait for the next tick, or the end; whether clients are read from is written down within a second."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + self._settings.tick_seconds
+        told = self._hindrance(intake)
+        while not stopping.is_set() and (left := due - loop.time()) > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(left, _LOOK_SECONDS)):
+                    await stopping.wait()
+            if self._hindrance(intake) != told:
+                told = self._hindrance(intake)
+                self._write_status(intake, "receiving")
+
+    def _hindrance(self, intake: Intake) -> tuple[bool, NoRoom | None]:
+        """What keeps clients from being read from: too much in flight, no room in the spool."""
+        return intake.paused_since is not None, self._writer.room.reason
 
     def _tick(self, intake: Intake, state: str) -> None:
         entry = Entry(Kind.CONTROL, nanoseconds(self._clock()), "", "", "", None, {}, TICK)
@@ -212,6 +234,8 @@ class _Process:
             at=self._clock(),
             listeners={receiver.name: str(receiver.address) for receiver in self._receivers},
             no_room=reason.value if reason is not None else None,
+            paused_since=intake.paused_since,
+            partial=intake.budget.held,
             in_flight=intake.budget.used,
             most_in_flight=intake.budget.highest,
         )

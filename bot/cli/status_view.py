@@ -92,12 +92,27 @@ def troubles(found: Mapping[str, Any]) -> Iterator[str]:
             yield f"slack: {details['slack_trouble']}"
         if details.get("no_room"):
             yield f"{name}: takes nothing in ({details['no_room']})"
+        if details.get("paused_since"):
+            yield f"{name}: {paused_sentence(details)}"
         if details.get("lag_seconds", 0.0) >= LATE_S:
             yield f"{name}: {span(details['lag_seconds'])} behind what was received"
         if details.get("damage"):
             yield f"{name}: places of the spool that could not be read: {details['damage']:,}; see `mayday doctor`"
     if found["spool_damage"]:
         yield damage_sentence(found["spool_damage"])
+
+
+def paused_sentence(details: Mapping[str, Any]) -> str:
+    """Say that clients are not read from, and what is waited for.
+
+    >>> paused_sentence({"in_flight_bytes": 70_000_000, "partial_bytes": 69_000_000})
+    'reads from no client now: 70.0 MB are received and not yet durable, 69.0 MB of them in messages whose rest has not come'
+    """
+    held, parts = (details.get(name, 0) / 1e6 for name in ("in_flight_bytes", "partial_bytes"))
+    return (
+        f"reads from no client now: {held:.1f} MB are received and not yet durable, {parts:.1f} MB of them in messages "
+        "whose rest has not come"
+    )
 
 
 def damage_sentence(places: int) -> str:

@@ -282,6 +282,13 @@ class HttpLink(Link):
                 self._answer(503, "not now; send again later")
             self.close()
 
+    def shed(self) -> None:
+        self._drop_body()
+        if self._request is not None:
+            self._request = None
+            self._answer(503, "not now; send again later")
+        self.refuse_stalled()
+
     def timed_out(self, what: str) -> None:
         if what in ("idle", "drain"):
             self.close()

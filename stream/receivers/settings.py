@@ -106,6 +106,13 @@ class ReceiveSettings(_Settings):
         ge=64 * 1024,
         description="Bytes received and not yet durable, over all connections; above, reading pauses",
     )
+    stalled_seconds: float = Field(
+        default=5,
+        gt=0,
+        le=600,
+        description="How long that pause may last for want of the rest of messages; then the connections whose "
+        "messages have stood still longest are closed",
+    )
     max_connections: int = Field(
         default=4096,
         ge=1,
