@@ -168,6 +168,25 @@ def check_processes(at: Circumstances) -> Iterator[Finding]:
             yield Finding("processes", State.GOOD, f"{name} is up")
 
 
+def check_start(at: Circumstances) -> Iterator[Finding]:
+    """Every process can use what it is given; what runs already was given something else, or elsewhere."""
+    from bot.cli.status import gather
+    from bot.start_checks import refusals
+
+    found = tuple(refusals(at.config, at.layout, at.environment))
+    up = gather(at.layout)["processes"] if found else {}
+    for process, error in found:
+        runs = up[process]["up"]
+        yield Finding(
+            "start",
+            State.LOOK if runs else State.WRONG,
+            f"{process} {'could not be started again from here' if runs else 'cannot start'}: {error.detail}",
+            error.hint or type(error).remedy,
+        )
+    if not found:
+        yield Finding("start", State.GOOD, "every process can use its configuration, keys and certificates")
+
+
 def check_people(at: Circumstances) -> Iterator[Finding]:
     """Somebody may act, at the terminal and in Slack."""
     people = at.config.operators
@@ -310,7 +329,7 @@ def check_dumps(_at: Circumstances) -> Iterator[Finding]:
 
 CHECKS: tuple[Callable[[Circumstances], Iterator[Finding]], ...] = (
     check_keys, check_store, check_spool, check_intake,
-    check_processes, check_people, check_ports, check_slack, check_disk, check_clock, check_packages, check_files, check_dumps,
+    check_start, check_processes, check_people, check_ports, check_slack, check_disk, check_clock, check_packages, check_files, check_dumps,
 )  # fmt: skip
 
 

@@ -10,11 +10,12 @@ import contextlib
 import json
 import logging
 import os
+import ssl
 import sys
 import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from models.clock import Clock
 from models.sanitizer.safe_text import phrase
@@ -67,11 +68,7 @@ def run_receiver(
     `ReceiverAddress` or `SecretUnusable` (bad input, before anything is opened or taken) and `SpoolError`.
     """
     addresses = check_exposure(settings)
-    credentials = _credentials(settings, environ)
-    tokens = [
-        Token.of(read_secret(one.token, environ, what="receive.tokens"), one.agent) for one in settings.tokens
-    ]
-    tls = server_context(settings.tls)
+    credentials, tokens, tls = protection(settings, environ)
     layout.prepare()
     with SpoolWriter.open(layout.spool, ring, spool, clock, files) as writer:
 
@@ -86,6 +83,26 @@ def run_receiver(
 
         process = _Process(settings, layout, ring, clock, writer, announce, _connections(settings))
         asyncio.run(process.run(build, stop))
+
+
+class Protection(NamedTuple):
+    """What the listeners ask of clients, and their certificates."""
+
+    credentials: Credentials | None
+    tokens: tuple[Token, ...]
+    tls: ssl.SSLContext | None
+
+
+def protection(settings: ReceiveSettings, environ: Mapping[str, str]) -> Protection:
+    """Read every key, password, token and certificate that `settings` name.
+
+    Raises `ReceiverUnsafe`, `ReceiverAddress` or `SecretUnusable`: what a receiver would say at its start.
+    """
+    check_exposure(settings)
+    tokens = [
+        Token.of(read_secret(one.token, environ, what="receive.tokens"), one.agent) for one in settings.tokens
+    ]
+    return Protection(_credentials(settings, environ), tuple(tokens), server_context(settings.tls))
 
 
 def check_exposure(settings: ReceiveSettings) -> dict[str, Address]:
