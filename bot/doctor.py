@@ -147,8 +147,10 @@ def messages(count: int) -> str:
 def check_processes(at: Circumstances) -> Iterator[Finding]:
     """What runs is well, and where something runs everything does."""
     from bot.cli.status import PROCESSES, gather
+    from bot.flow_troubles import flow_troubles
 
-    found = gather(at.layout)["processes"]
+    everything = gather(at.layout, at.config)
+    found = everything["processes"]
     up = [name for name in PROCESSES if found[name]["up"]]
     if not up and not any(found[name]["trouble"] for name in PROCESSES):
         if any(at.layout.run.glob("*.json")):
@@ -166,6 +168,8 @@ def check_processes(at: Circumstances) -> Iterator[Finding]:
             )
         else:
             yield Finding("processes", State.GOOD, f"{name} is up")
+    for process, sentence, remedy in flow_troubles(everything, at.clock()):
+        yield Finding("processes", State.WRONG, f"{process}: {sentence}", remedy)
 
 
 def check_start(at: Circumstances) -> Iterator[Finding]:
@@ -239,9 +243,9 @@ def check_disk(at: Circumstances) -> Iterator[Finding]:
     while not place.exists():
         place = place.parent
     free = at.free(place)
-    state = State.GOOD if free > LOW_DISK else State.WRONG
+    state = State.GOOD if free > max(LOW_DISK, at.config.spool.min_free_bytes) else State.WRONG
     yield Finding("disk", state, f"{free / 1e9:.1f} GB are free where state is kept",
-                  "" if state is State.GOOD else "Make room: near zero the receiver stops reading from clients")  # fmt: skip
+                  "" if state is State.GOOD else "Make room: below spool.min_free_bytes nothing is read from clients")  # fmt: skip
 
 
 def check_clock(at: Circumstances) -> Iterator[Finding]:

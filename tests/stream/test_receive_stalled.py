@@ -75,7 +75,8 @@ def test_half_messages_beyond_the_limit_are_let_go_and_the_others_go_on(
         status = receiver.status()
         assert status.partial_bytes >= LIMIT
         found = {"receive": {"up": True, "trouble": None, "details": status.model_dump(mode="json")}}
-        (told,) = troubles({"processes": found, "spool_damage": 0})
+        found["stream"] = {"up": False, "trouble": None, "details": {}}
+        (told,) = troubles({"processes": found, "spool_damage": 0}, system_clock())
         assert told.startswith("receive: reads from no client now: 0.5 MB are received and not yet durable")
         assert posted(receiver.address("http")) == b"HTTP/1.1 200"
         with socket.create_connection(receiver.address("forward"), 10) as agent:
