@@ -214,19 +214,19 @@ def check_people(at: Circumstances) -> Iterator[Finding]:
 
 def check_ports(at: Circumstances) -> Iterator[Finding]:
     """Every configured listener is ours already, or its address is free."""
-    from bot.readiness import read_status
-    from bot.supervisor import running
+    from bot.cli.status import gather
 
-    pid = running(at.layout).get("receive")
-    receiver = read_status(at.layout, "receive")
-    if pid is not None and receiver.get("pid") == pid and receiver.get("state") == "receiving":
-        yield Finding("ports", State.GOOD, "the receiver listens on them")
-        return
+    receive = gather(at.layout)["processes"]["receive"]  # however it was started
+    details = receive["details"] if receive["up"] else {}
+    ours = set((details.get("listeners") or {}).values()) if details.get("state") == "receiving" else set()
     for name in LISTENERS:
         text = getattr(at.config.receive, name)
         if text is None:
             continue
         host, port = parse_address(text)
+        if str(parse_address(text)) in ours:
+            yield Finding("ports", State.GOOD, f"{name}: the receiver listens on {host}:{port}")
+            continue
         try:
             with socket.create_server(
                 (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET
