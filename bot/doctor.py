@@ -147,8 +147,10 @@ def messages(count: int) -> str:
 def check_processes(at: Circumstances) -> Iterator[Finding]:
     """What runs is well, and where something runs everything does."""
     from bot.cli.status import PROCESSES, gather
+    from bot.flow_troubles import flow_troubles
 
-    found = gather(at.layout)["processes"]
+    everything = gather(at.layout, at.config)
+    found = everything["processes"]
     up = [name for name in PROCESSES if found[name]["up"]]
     if not up and not any(found[name]["trouble"] for name in PROCESSES):
         if any(at.layout.run.glob("*.json")):
@@ -166,6 +168,27 @@ def check_processes(at: Circumstances) -> Iterator[Finding]:
             )
         else:
             yield Finding("processes", State.GOOD, f"{name} is up")
+    for process, sentence, remedy in flow_troubles(everything, at.clock()):
+        yield Finding("processes", State.WRONG, f"{process}: {sentence}", remedy)
+
+
+def check_start(at: Circumstances) -> Iterator[Finding]:
+    """Every process can use what it is given; what runs already was given something else, or elsewhere."""
+    from bot.cli.status import gather
+    from bot.start_checks import refusals
+
+    found = tuple(refusals(at.config, at.layout, at.environment))
+    up = gather(at.layout)["processes"] if found else {}
+    for process, error in found:
+        runs = up[process]["up"]
+        yield Finding(
+            "start",
+            State.LOOK if runs else State.WRONG,
+            f"{process} {'could not be started again from here' if runs else 'cannot start'}: {error.detail}",
+            error.hint or type(error).remedy,
+        )
+    if not found:
+        yield Finding("start", State.GOOD, "every process can use its configuration, keys and certificates")
 
 
 def check_people(at: Circumstances) -> Iterator[Finding]:
@@ -191,19 +214,19 @@ def check_people(at: Circumstances) -> Iterator[Finding]:
 
 def check_ports(at: Circumstances) -> Iterator[Finding]:
     """Every configured listener is ours already, or its address is free."""
-    from bot.readiness import read_status
-    from bot.supervisor import running
+    from bot.cli.status import gather
 
-    pid = running(at.layout).get("receive")
-    receiver = read_status(at.layout, "receive")
-    if pid is not None and receiver.get("pid") == pid and receiver.get("state") == "receiving":
-        yield Finding("ports", State.GOOD, "the receiver listens on them")
-        return
+    receive = gather(at.layout)["processes"]["receive"]  # however it was started
+    details = receive["details"] if receive["up"] else {}
+    ours = set((details.get("listeners") or {}).values()) if details.get("state") == "receiving" else set()
     for name in LISTENERS:
         text = getattr(at.config.receive, name)
         if text is None:
             continue
         host, port = parse_address(text)
+        if str(parse_address(text)) in ours:
+            yield Finding("ports", State.GOOD, f"{name}: the receiver listens on {host}:{port}")
+            continue
         try:
             with socket.create_server(
                 (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -220,9 +243,9 @@ def check_disk(at: Circumstances) -> Iterator[Finding]:
     while not place.exists():
         place = place.parent
     free = at.free(place)
-    state = State.GOOD if free > LOW_DISK else State.WRONG
+    state = State.GOOD if free > max(LOW_DISK, at.config.spool.min_free_bytes) else State.WRONG
     yield Finding("disk", state, f"{free / 1e9:.1f} GB are free where state is kept",
-                  "" if state is State.GOOD else "Make room: near zero the receiver stops reading from clients")  # fmt: skip
+                  "" if state is State.GOOD else "Make room: below spool.min_free_bytes nothing is read from clients")  # fmt: skip
 
 
 def check_clock(at: Circumstances) -> Iterator[Finding]:
@@ -310,7 +333,7 @@ def check_dumps(_at: Circumstances) -> Iterator[Finding]:
 
 CHECKS: tuple[Callable[[Circumstances], Iterator[Finding]], ...] = (
     check_keys, check_store, check_spool, check_intake,
-    check_processes, check_people, check_ports, check_slack, check_disk, check_clock, check_packages, check_files, check_dumps,
+    check_start, check_processes, check_people, check_ports, check_slack, check_disk, check_clock, check_packages, check_files, check_dumps,
 )  # fmt: skip
 
 

@@ -108,16 +108,15 @@ def run_command_process(config: Config, layout: Layout, clock: Clock, stop: thre
 
 def _run_command(config: Config, layout: Layout, ring: KeyRing, clock: Clock, stop: threading.Event) -> None:
     from bot.housekeeping import Housekeeping
-    from bot.slack.people import read_people, with_people
     from bot.slack.run import SlackBot
-    from command_center.access.operators import Directory
+    from bot.start_checks import directory_of
     from command_center.center import CommandCenter
     from command_center.exports import ExportIntake
     from command_center.service import StoreService
     from storage.database import Database
 
     gate = make_gate(config, layout, ring)
-    directory = Directory(with_people(config.operators, read_people(layout.root)))
+    directory = directory_of(config, layout)
     database = Database.open(layout, ring, clock, settings=config.store)
     try:
         exports = ExportIntake(database, directory, layout, ring)

@@ -35,7 +35,10 @@ from storage.layout import Layout
 
 STOP_ORDER = ("receive", "stream", "command")
 BAD_INPUT = 2  # the exit code of a process that cannot use what it was given
-GIVE_UP_AFTER = 3  # such endings: an address may still be held by a process that is just ending
+GIVE_UP_AFTER = (
+    3  # such endings: an address may still be held by a process that is just ending; whatever else can be
+)
+# told beforehand `bot/start_checks.py` tells before anything is started
 LOOK_EVERY = 0.5  # seconds between two questions whether a process has come up
 _PR_SET_PDEATHSIG = 1
 

@@ -10,11 +10,12 @@ import contextlib
 import json
 import logging
 import os
+import ssl
 import sys
 import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from models.clock import Clock
 from models.sanitizer.safe_text import phrase
@@ -25,7 +26,8 @@ from stream.receivers.address import Address, parse_address
 from stream.receivers.errors import ReceiverAddress, ReceiverUnsafe
 from stream.receivers.forward import ForwardReceiver
 from stream.receivers.handshake import Credentials
-from stream.receivers.http import HttpReceiver, Token
+from stream.receivers.http import HttpReceiver
+from stream.receivers.http_admission import Token
 from stream.receivers.intake import Intake
 from stream.receivers.places import most_connections, raise_limit
 from stream.receivers.receiver import Receiver
@@ -36,8 +38,10 @@ from stream.spool import Entry, Kind, SpoolSettings, SpoolWriter
 from stream.spool.disk import name_of
 from stream.spool.files import FileOperations
 from stream.spool.moment import nanoseconds
+from stream.spool.room import NoRoom
 
 LOG = logging.getLogger(__name__)
+_LOOK_SECONDS: Final = 1.0
 TICK: Final = json.dumps({"control": "tick"}).encode()
 
 
@@ -64,11 +68,7 @@ def run_receiver(
     `ReceiverAddress` or `SecretUnusable` (bad input, before anything is opened or taken) and `SpoolError`.
     """
     addresses = check_exposure(settings)
-    credentials = _credentials(settings, environ)
-    tokens = [
-        Token.of(read_secret(one.token, environ, what="receive.tokens"), one.agent) for one in settings.tokens
-    ]
-    tls = server_context(settings.tls)
+    credentials, tokens, tls = protection(settings, environ)
     layout.prepare()
     with SpoolWriter.open(layout.spool, ring, spool, clock, files) as writer:
 
@@ -83,6 +83,26 @@ def run_receiver(
 
         process = _Process(settings, layout, ring, clock, writer, announce, _connections(settings))
         asyncio.run(process.run(build, stop))
+
+
+class Protection(NamedTuple):
+    """What the listeners ask of clients, and their certificates."""
+
+    credentials: Credentials | None
+    tokens: tuple[Token, ...]
+    tls: ssl.SSLContext | None
+
+
+def protection(settings: ReceiveSettings, environ: Mapping[str, str]) -> Protection:
+    """Read every key, password, token and certificate that `settings` name.
+
+    Raises `ReceiverUnsafe`, `ReceiverAddress` or `SecretUnusable`: what a receiver would say at its start.
+    """
+    check_exposure(settings)
+    tokens = [
+        Token.of(read_secret(one.token, environ, what="receive.tokens"), one.agent) for one in settings.tokens
+    ]
+    return Protection(_credentials(settings, environ), tuple(tokens), server_context(settings.tls))
 
 
 def check_exposure(settings: ReceiveSettings) -> dict[str, Address]:
@@ -167,7 +187,12 @@ class _Process:
                 loop.call_soon_threadsafe(stopping.set)
 
         intake = Intake(
-            self._writer, self._ring, self._clock, self._settings.max_in_flight_bytes, self._connections
+            self._writer,
+            self._ring,
+            self._clock,
+            self._settings.max_in_flight_bytes,
+            self._connections,
+            self._settings.stalled_seconds,
         )
         self._receivers = build(intake)
         try:
@@ -180,9 +205,7 @@ class _Process:
                 if self._writer.failure is not None:
                     raise self._writer.failure
                 self._tick(intake, "receiving")
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self._settings.tick_seconds):
-                        await stopping.wait()
+                await self._until_next_tick(intake, stopping)
         finally:
             intake.stopping = True
             for receiver in self._receivers:
@@ -194,6 +217,23 @@ class _Process:
             for receiver in self._receivers:
                 await receiver.close()
             self._write_status(intake, "stopped")
+
+    async def _until_next_tick(self, intake: Intake, stopping: asyncio.Event) -> None:
+        """Wait for the next tick, or the end; whether clients are read from is written down within a second."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + self._settings.tick_seconds
+        told = self._hindrance(intake)
+        while not stopping.is_set() and (left := due - loop.time()) > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(left, _LOOK_SECONDS)):
+                    await stopping.wait()
+            if self._hindrance(intake) != told:
+                told = self._hindrance(intake)
+                self._write_status(intake, "receiving")
+
+    def _hindrance(self, intake: Intake) -> tuple[bool, NoRoom | None]:
+        """What keeps clients from being read from: too much in flight, no room in the spool."""
+        return intake.paused_since is not None, self._writer.room.reason
 
     def _tick(self, intake: Intake, state: str) -> None:
         entry = Entry(Kind.CONTROL, nanoseconds(self._clock()), "", "", "", None, {}, TICK)
@@ -211,6 +251,8 @@ class _Process:
             at=self._clock(),
             listeners={receiver.name: str(receiver.address) for receiver in self._receivers},
             no_room=reason.value if reason is not None else None,
+            paused_since=intake.paused_since,
+            partial=intake.budget.held,
             in_flight=intake.budget.used,
             most_in_flight=intake.budget.highest,
         )

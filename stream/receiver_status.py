@@ -34,6 +34,13 @@ class ReceiverStatus(BaseModel):
     listeners: Annotated[dict[str, str], condition()] = Field(description="Address of each listener by name")
     has_room: Annotated[bool, condition()] = Field(description="Whether clients are read from")
     no_room: Annotated[str | None, condition()] = Field(description="Why not")
+    paused_since: Annotated[AwareDatetime | None, moment()] = Field(
+        default=None,
+        description="Since when clients are not read from because receive.max_in_flight_bytes are held; null while they are",
+    )
+    partial_bytes: Annotated[int, gauge("bytes")] = Field(
+        default=0, description="Bytes held of messages that are not whole"
+    )
     open_connections: Annotated[int, gauge("connections")] = Field(
         description="Connections that are open now"
     )
@@ -70,7 +77,7 @@ def status_path(layout: Layout) -> Path:
 
 def make_status(
     metrics: Metrics, ring: KeyRing, *, state: str, started_at: datetime, at: datetime, listeners: dict[str, str],
-    no_room: str | None, in_flight: int, most_in_flight: int,
+    no_room: str | None, in_flight: int, most_in_flight: int, paused_since: datetime | None = None, partial: int = 0,
 ) -> ReceiverStatus:  # fmt: skip
     """Put the status together; pure but for the seal's nonce."""
     agents = metrics.agents.values()
@@ -83,6 +90,8 @@ def make_status(
         listeners=listeners,
         has_room=no_room is None,
         no_room=no_room,
+        paused_since=paused_since,
+        partial_bytes=partial,
         open_connections=metrics.open_connections,
         connections=metrics.connections,
         messages=sum(agent.messages for agent in agents),

@@ -13,13 +13,17 @@ from models.clock import system_clock
 
 def up(config: ConfigOption = None, state: StateOption = None) -> None:
     """Start the three processes, watch them, restart what dies, stop them cleanly on Ctrl-C or SIGTERM."""
+    import os
     from functools import partial
 
     from bot.readiness import is_ready, listening, slack_state
+    from bot.start_checks import refusals
     from bot.supervisor import Supervisor, mayday_commands
     from storage.seal import KeyRing
 
     known = setting(config, state)
+    for refusal in refusals(known.config, known.layout, os.environ):
+        raise refusal.error  # the first is enough: starting again and again mends none
     KeyRing.load(known.layout.prepare(), create=True)  # without its key none of the three could start
     out = console(to_stderr=True)
     supervisor = Supervisor(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -15,6 +15,9 @@ from storage.client import StoreClient
 from storage.errors import StoreTimeout, StoreUnavailable
 from storage.layout import Layout
 
+if TYPE_CHECKING:
+    from bot.config import Config
+
 PROCESSES = ("receive", "stream", "command")
 
 
@@ -24,16 +27,16 @@ def status(as_json: JsonOption = False, config: ConfigOption = None, state: Stat
     from bot.cli.status_view import show_status, troubles
     from models.clock import system_clock
 
-    known = setting(config, state)
-    found = gather(known.layout)
+    known, now = setting(config, state), system_clock()
+    found = gather(known.layout, known.config)
     heard = agents(known.config, known.layout)
     found["agents"] = [row.model_dump(mode="json") for row in heard]
     found["incidents"] = _incidents(known, found["open_incidents"])
     if as_json:
         print(json.dumps(found))
     else:
-        show_status(console(), found, heard, system_clock())
-    if not all(each["up"] for each in found["processes"].values()) or any(troubles(found)):
+        show_status(console(), found, heard, now)
+    if not all(each["up"] for each in found["processes"].values()) or any(troubles(found, now)):
         raise typer.Exit(1)
 
 
@@ -55,11 +58,14 @@ def _incidents(known: Setting, count: int | None) -> list[dict[str, Any]] | None
     return list(told["incidents"]) if told["ok"] else None
 
 
-def gather(layout: Layout) -> dict[str, Any]:
+def gather(layout: Layout, config: Config | None = None) -> dict[str, Any]:
     """Return what every process says of itself. A process that is down says nothing, and that is shown.
 
     `trouble` is a sentence on what is wrong with a process that runs or should, None where nothing is; `spool_damage` is
-    the number of damaged places of the spool that are known.
+    the number of damaged places of the spool that are known. What a process that hangs, or a full disk, keeps from being
+    said is looked at from outside: `waiting_blocks` are in the spool and not through the stream, the oldest of them since
+    `oldest_waiting_at`; with `config`, `short_of_disk` says why the disk is too full for the receiver, None if it is not,
+    and `status_due_s` after which time without a new status the receiver is not well.
     """
     from bot.supervisor import running
     from bot.watched import read
@@ -98,7 +104,32 @@ def gather(layout: Layout) -> dict[str, Any]:
             "details": {k: v for k, v in details.items() if k != "pid"},
         }
     damage = len(read_damage(layout.spool).damage)
-    return {"processes": processes, "open_incidents": open_incidents, "spool_damage": damage}
+    found = {"processes": processes, "open_incidents": open_incidents, "spool_damage": damage}
+    return found | _spool(layout) | ({} if config is None else _limits(layout, config))
+
+
+def _spool(layout: Layout) -> dict[str, Any]:
+    """What waits in the spool for the stream."""
+    from stream.moments import moment
+    from stream.spool.waiting import waiting
+
+    waits = waiting(layout.spool)
+    oldest = None if waits.oldest_ns is None else moment(waits.oldest_ns).isoformat()
+    return {"waiting_blocks": waits.blocks, "oldest_waiting_at": oldest}
+
+
+def _limits(layout: Layout, config: Config) -> dict[str, Any]:
+    from stream.spool import NoRoom
+    from stream.spool.files import FileOperations
+
+    try:
+        short = FileOperations().free_bytes(layout.spool) < config.spool.min_free_bytes
+    except FileNotFoundError:  # nothing was ever received
+        short = False
+    return {
+        "short_of_disk": NoRoom.DISK.value if short else None,
+        "status_due_s": 3 * config.receive.tick_seconds,
+    }
 
 
 def _alive(pid: object) -> bool:

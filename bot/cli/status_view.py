@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from pydantic import AwareDatetime, TypeAdapter, ValidationError
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from bot.agents import since, span
+from bot.flow_troubles import LATE_S, flow_troubles, late_s, moment, silent_s
 
 if TYPE_CHECKING:
     from bot.agents import AgentRow
-
-_MOMENT: Final = TypeAdapter(AwareDatetime)
-LATE_S: Final = 60  # lag of the stream that is worth a line of trouble
 
 
 def show_status(out: Console, found: Mapping[str, Any], heard: Sequence[AgentRow], now: datetime) -> None:
@@ -25,25 +22,24 @@ def show_status(out: Console, found: Mapping[str, Any], heard: Sequence[AgentRow
     width = max(map(len, found["processes"]))
     for name, each in found["processes"].items():
         word = "FAILING" if each["failures"] else "up" if each["up"] else "DOWN"
-        said = "; ".join(_process(name, each["details"], heard, now)) if each["up"] else ""
+        said = "; ".join(_process(name, found, heard, now)) if each["up"] else ""
         out.print(Text(f"{name:<{width}}  {word}{f' {said}' if said else ''}"), soft_wrap=True)
-    for line in troubles(found):
+    for line in troubles(found, now):
         out.print(Text(line, style="bold"), soft_wrap=True)
     out.print()
     _incidents(out, found["open_incidents"], found["incidents"], now)
     _agents(out, heard)
 
 
-def _process(
-    name: str, details: Mapping[str, Any], heard: Sequence[AgentRow], now: datetime
-) -> Iterator[str]:
-    started = _moment(details.get("started_at"))
+def _process(name: str, found: Mapping[str, Any], heard: Sequence[AgentRow], now: datetime) -> Iterator[str]:
+    details = found["processes"][name]["details"]
+    started = moment(details.get("started_at"))
     if started is not None:
         yield f"for {span(max(0.0, (now - started).total_seconds()))}"
     if name == "receive":
         yield from _receiver(details, heard, now)
     elif name == "stream":
-        yield from _stream(details, started)
+        yield from _stream(details, started, late_s(found, now), now)
     else:
         yield from _command(details)
 
@@ -59,15 +55,21 @@ def _receiver(details: Mapping[str, Any], heard: Sequence[AgentRow], now: dateti
         yield ", ".join(f"{listener} on {address}" for listener, address in listeners.items())
 
 
-def _stream(details: Mapping[str, Any], started: datetime | None) -> Iterator[str]:
-    lines, written = details.get("lines"), _moment(details.get("written_at"))
+def _stream(
+    details: Mapping[str, Any], started: datetime | None, late: float, now: datetime
+) -> Iterator[str]:
+    lines, written = details.get("lines"), moment(details.get("written_at"))
     if lines is not None:
         rate = ""
         if lines and started is not None and written is not None and written > started:
             rate = f" ({lines / (written - started).total_seconds():,.3g} a second)"
         yield f"{lines:,} lines read{rate}"
-    lag = details.get("lag_seconds")
-    if lag is not None:
+    lag = (
+        details.get("lag_seconds") if silent_s(details, now) < LATE_S else None
+    )  # else it told that long ago
+    if late >= LATE_S:
+        yield f"{span(late)} behind"
+    elif lag is not None:
         yield f"{span(lag)} behind" if lag >= 1 else "nothing waits"
     if details.get("state") == "waiting":
         yield "waits for the command center"
@@ -82,7 +84,7 @@ def _command(details: Mapping[str, Any]) -> Iterator[str]:
         yield f"{behind:,} {'card waits' if behind == 1 else 'cards wait'} to be posted"
 
 
-def troubles(found: Mapping[str, Any]) -> Iterator[str]:
+def troubles(found: Mapping[str, Any], now: datetime) -> Iterator[str]:
     """Say what is wrong, a line each; nothing where all is well and where a process is merely down."""
     for name, each in found["processes"].items():
         if each["trouble"]:
@@ -90,12 +92,10 @@ def troubles(found: Mapping[str, Any]) -> Iterator[str]:
         details = each["details"] if each["up"] else {}
         if details.get("slack_trouble"):
             yield f"slack: {details['slack_trouble']}"
-        if details.get("no_room"):
-            yield f"{name}: takes nothing in ({details['no_room']})"
-        if details.get("lag_seconds", 0.0) >= LATE_S:
-            yield f"{name}: {span(details['lag_seconds'])} behind what was received"
         if details.get("damage"):
             yield f"{name}: places of the spool that could not be read: {details['damage']:,}; see `mayday doctor`"
+    for trouble in flow_troubles(found, now):
+        yield f"{trouble.process}: {trouble.sentence}"
     if found["spool_damage"]:
         yield damage_sentence(found["spool_damage"])
 
@@ -153,10 +153,3 @@ def _agents(out: Console, heard: Sequence[AgentRow]) -> None:
         )
     out.print()
     out.print(table)
-
-
-def _moment(value: object) -> datetime | None:
-    try:
-        return _MOMENT.validate_python(value)
-    except ValidationError:
-        return None

@@ -195,6 +195,10 @@ class ForwardLink(Link):
 
         self._intake.submit(entry, answer, non_log=message.signal != 0)
 
+    def shed(self) -> None:
+        self._framer.drop()
+        self.refuse_stalled()
+
     def ended(self) -> bool:
         self._closing = True
         return self._busy

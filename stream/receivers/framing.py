@@ -66,6 +66,10 @@ class Framer:
         """Take bytes from the client; `messages` then yields what has become whole."""
         self._buffer += data
 
+    def drop(self) -> None:
+        """Let go of what is held of a message that is not whole."""
+        self._buffer, self._scan = bytearray(), None
+
     def messages(self) -> Iterator[Message]:
         """Yield whole messages; `nil` between them is dropped. Raises `NotForward`."""
         while self._buffer:

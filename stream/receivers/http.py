@@ -1,27 +1,27 @@
 """The HTTP receiver: bodies of log records and OTLP/HTTP logs, stored as they come.
 
 Nothing is unpacked here: body, content type and encoding go into the spool, and decoding happens behind it. 200 is answered
-only once the body is durable. "Not now" (no room, stopping, the spool failed) is 503, which agents retry; a 4xx makes them
-drop the data and is used only for what can never be taken: another path or method, no length, a body beyond the
-limit, an encoding that nothing here undoes, bytes that are no HTTP. A refused request's body is read to its end and
+only once the body is durable. "Not now" (no room, stopping, the spool failed) is 503, which agents retry; what is never
+taken (`http_admission.py`, and bytes that are no HTTP) is a 4xx. A refused request's body is read to its end and
 dropped, so that the answer arrives; so is what follows the last request of a connection.
+
+Until a connection has sent the head of a request with the right path, method and token, it is a stranger's: it has
+`handshake_seconds` for that in all, because every open connection takes a place from the others.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
+import asyncio
 import ssl
-from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Sequence
+from typing import Final
 
 import h11
 
 from models.sanitizer.safe_text import phrase
-from stream.decode.compression import ENCODINGS
-from stream.decode.entry import JSON, NO_LINES, PROTOBUF, media_type
+from stream.decode.entry import JSON, PROTOBUF, media_type
 from stream.receivers.address import Address
-from stream.receivers.identity import agent_name
+from stream.receivers.http_admission import Admission, Admitted, Client, Refusal, Token
 from stream.receivers.intake import Intake
 from stream.receivers.link import Link
 from stream.receivers.server import LinkServer
@@ -30,35 +30,17 @@ from stream.spool import Entry, Kind, Stored
 
 _HEAD_BYTES: Final = 16 * 1024
 _DRAIN_SECONDS: Final = 5.0
-_KEPT_HEADERS: Final = ("content-type", "content-encoding")
-_PROTOBUF: Final = frozenset({"application/x-protobuf", "application/protobuf", ""})
+_WHOLE: Final = (h11.DONE, h11.MUST_CLOSE)
 _OVER: Final = (h11.MUST_CLOSE, h11.CLOSED, h11.ERROR)
 _NOT_HTTP: Final = phrase("what it sent is no HTTP (is its output `http`, and TLS on or off on both sides?)")
 _NAMES: Final = {"http": phrase("http"), "otlp": phrase("otlp")}
 OTLP_PATH: Final = "/v1/logs"
-
-
-class Token(NamedTuple):
-    """A bearer token by its digest, and the one agent that uses it, if it is one's own."""
-
-    digest: bytes
-    agent: str | None
-
-    @classmethod
-    def of(cls, secret: bytes, agent: str | None) -> Token:
-        return cls(hashlib.sha256(secret).digest(), agent)
-
-
-class _Refusal(Exception):
-    """A request that is answered without its body being taken."""
-
-    def __init__(self, status: int, sentence: str, *headers: tuple[str, str]) -> None:
-        super().__init__(sentence)
-        self.status, self.sentence, self.headers = status, sentence, headers
+AT_ONCE: Final = 192
+"""Heads, pieces and ends of bodies of one connection that one step of the event loop takes: 64 small requests."""
 
 
 class HttpLink(Link):
-    """One HTTP/1.1 connection; `paths` says which kind of entry each path takes."""
+    """One HTTP/1.1 connection; `admission` says which requests are taken."""
 
     kind = phrase("http")
 
@@ -68,17 +50,19 @@ class HttpLink(Link):
         settings: ReceiveSettings,
         links: set[Link],
         scratch: bytearray,
-        paths: Mapping[str, Kind],
-        tokens: Sequence[Token],
+        admission: Admission,
         waits_for_room: bool,
     ) -> None:
         super().__init__(intake, settings, links, scratch)
         self.waits_for_room = waits_for_room
-        self._paths, self._tokens = paths, tokens
+        self._admission = admission
+        self._stranger_until: float | None = 0.0  # on the event loop's clock; None: it is known
         self._http = self._fresh()
         self._body = bytearray()
-        self._request: tuple[Kind, str, str, dict[str, str]] | None = None
+        self._request: Admitted | None = None
         self._stopping = self._broken = False
+        self._looking = False  # what was read is being taken, in `_events`
+        self._due = False  # a turn for what was read already is to come
         self._head_only = False  # the request is a HEAD: its answer has no body
 
     @staticmethod
@@ -86,13 +70,26 @@ class HttpLink(Link):
         return h11.Connection(h11.SERVER, max_incomplete_event_size=_HEAD_BYTES)
 
     def opened(self) -> None:
-        self.limit_time(self._settings.idle_seconds, "idle")
+        self._stranger_until = asyncio.get_running_loop().time() + self._settings.handshake_seconds
+        self._wait()
+
+    def _wait(self) -> None:
+        """Wait for the next request: of a stranger as long as is left of its time."""
+        if self._stranger_until is None:
+            self.limit_time(self._settings.idle_seconds, "idle")
+        else:
+            self.limit_time(self._left_to_strangers(), "stranger")
+
+    def _left_to_strangers(self) -> float:
+        if self._stranger_until is None:
+            return self._settings.handshake_seconds
+        return max(0.0, self._stranger_until - asyncio.get_running_loop().time())
 
     def received(self, data: memoryview) -> None:
         if self._broken or self._http.their_state in _OVER:
             return  # read to its end and dropped
         if self._http.our_state is h11.IDLE and self._http.their_state is h11.IDLE and self._limit_is_idle():
-            self.limit_time(self._settings.handshake_seconds, "head")
+            self.limit_time(self._left_to_strangers(), "head")
         try:
             self._http.receive_data(bytes(data))
             self._events()
@@ -100,22 +97,40 @@ class HttpLink(Link):
             self._no_http(error.error_status_hint)
 
     def _limit_is_idle(self) -> bool:
-        return self._limit is None or self._limit[1] == "idle"
+        return self._limit is None or self._limit[1] in ("idle", "stranger")
 
     def _events(self) -> None:
-        while self.open and self._http.their_state not in _OVER:
-            event = self._http.next_event()
-            if event is h11.NEED_DATA or event is h11.PAUSED:
-                return
-            if isinstance(event, h11.Request):
-                self._begin(event)
-            elif isinstance(event, h11.Data):
-                self._more(event.data)
-            elif isinstance(event, h11.EndOfMessage):
-                self._whole()
-            elif isinstance(event, h11.ConnectionClosed):
-                self.close()
-                return
+        self._looking = True
+        try:
+            for _ in range(AT_ONCE):
+                if not self.open or self._http.their_state in _OVER:
+                    return
+                event = self._http.next_event()
+                if event is h11.NEED_DATA or event is h11.PAUSED:
+                    return
+                self._take(event)
+        finally:
+            self._looking = False
+        self.want(False)
+        if not self._due:
+            self._due = True
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._due = False
+        if self.open and not self._broken and not self._busy:
+            self.want(not self._stopping)
+            self._carry_on()
+
+    def _take(self, event: object) -> None:
+        if isinstance(event, h11.Request):
+            self._begin(event)
+        elif isinstance(event, h11.Data):
+            self._more(event.data)
+        elif isinstance(event, h11.EndOfMessage):
+            self._whole()
+        elif isinstance(event, h11.ConnectionClosed):
+            self.close()
 
     # -- one request ------------------------------------------------------------------------------------------
 
@@ -124,63 +139,15 @@ class HttpLink(Link):
         self._head_only = request.method == b"HEAD"
         headers = {name.decode("latin-1"): _text(value) for name, value in request.headers}
         try:
-            self._request = self._admit(request, headers)
-        except _Refusal as refusal:
+            agent = self._admission.agent_of(request, headers, Client(self.address, self.certificate))
+            self._stranger_until = None
+            self._request = self._admission.admit(request, headers, agent)
+        except Refusal as refusal:
             self._request = None
             self._answer(refusal.status, refusal.sentence, *refusal.headers)
             return
         if self._http.they_are_waiting_for_100_continue:
             self.send(self._http.send(h11.InformationalResponse(status_code=100, headers=[])) or b"")
-
-    def _admit(self, request: h11.Request, headers: dict[str, str]) -> tuple[Kind, str, str, dict[str, str]]:
-        """Look at everything but the body; raises `_Refusal`."""
-        path = request.target.partition(b"?")[0].decode("latin-1")
-        kind = self._paths.get(path)
-        if kind is None:
-            raise _Refusal(404, f"there is nothing here; log records go to {' or '.join(self._paths)}")
-        if request.method != b"POST":
-            raise _Refusal(405, "log records are sent with POST", ("Allow", "POST"))
-        agent = self._authorised(headers)
-        if self._stopping or self._intake.stopping or not self._intake.has_room:
-            raise _Refusal(503, "not now; send again later")
-        if "content-length" not in headers and "transfer-encoding" not in headers:
-            raise _Refusal(411, "a body needs a Content-Length")
-        if int(headers.get("content-length", 0)) > self._settings.max_message_bytes:
-            raise _Refusal(413, "the body is larger than receive.max_message_bytes")
-        tag = headers.get("x-fluent-tag", "")
-        if len(tag.encode("utf-8", "surrogateescape")) > self._settings.max_tag_bytes:
-            raise _Refusal(400, "the tag is longer than receive.max_tag_bytes")
-        if headers.get("content-encoding", "").strip().lower() not in ENCODINGS:
-            raise _Refusal(415, "bodies are taken plain or with Content-Encoding gzip, zstd or snappy")
-        if kind is Kind.HTTP and media_type(headers).startswith(NO_LINES):
-            raise _Refusal(415, "log lines are sent as JSON, NDJSON, MessagePack or text")
-        if kind is Kind.OTLP and media_type(headers) not in (*_PROTOBUF, JSON):
-            raise _Refusal(415, "OTLP is taken as application/x-protobuf or application/json")
-        return kind, agent, tag, {name: headers[name] for name in _KEPT_HEADERS if name in headers}
-
-    def _authorised(self, headers: dict[str, str]) -> str:
-        """Return the agent's name; raises `_Refusal` for a wrong token."""
-        named: str | None = None
-        if self._tokens:
-            scheme, _, given = headers.get("authorization", "").partition(" ")
-            digest = hashlib.sha256(given.strip().encode("utf-8", "surrogateescape")).digest()
-            fitting = [token for token in self._tokens if hmac.compare_digest(token.digest, digest)]
-            if scheme.lower() != "bearer" or not fitting:
-                self._intake.metrics.failed_handshakes += 1
-                client = self._intake.alias(self.address)
-                self._intake.trouble("wrong_token", phrase("http: {} sent no token or a wrong one", client))
-                raise _Refusal(
-                    self._settings.unauthorised_status,
-                    "the bearer token is wrong",
-                    ("WWW-Authenticate", "Bearer"),
-                )
-            named = fitting[0].agent
-        return agent_name(
-            certificate=self.certificate,
-            username=named or "",
-            hostname=headers.get("x-agent-id", ""),
-            address=self.address,
-        )
 
     def _more(self, data: bytes | bytearray) -> None:
         if self._request is None:
@@ -224,7 +191,12 @@ class HttpLink(Link):
         self._intake.submit(entry, answer)
 
     def _carry_on(self) -> None:
-        """Look at what of a further request had come in the same read."""
+        """Look at what of a further request had come in the same read.
+
+        Where the answer was there at once, whoever is looking already goes on: else many of them would pile up.
+        """
+        if self._looking:
+            return
         try:
             self._events()
         except h11.RemoteProtocolError as error:
@@ -259,7 +231,7 @@ class HttpLink(Link):
         self._request = None
         if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE and not self._stopping:
             self._http.start_next_cycle()
-            self.limit_time(self._settings.idle_seconds, "idle")
+            self._wait()
         elif self.tls and self._http.their_state is not h11.SEND_BODY:
             self.close()
         elif self._http.their_state is not h11.SEND_BODY:
@@ -292,26 +264,36 @@ class HttpLink(Link):
     def ended(self) -> bool:
         if self._broken:
             return False
-        if self._http.their_state in (h11.DONE, h11.MUST_CLOSE) and self._http.our_state is h11.SEND_RESPONSE:
+        if self._busy:
             self._stopping = True  # half closed after a whole request: answer, then close
             return True
         return False
 
+    @property
+    def _busy(self) -> bool:
+        """Whether a whole request waits for its answer."""
+        return self._http.our_state is h11.SEND_RESPONSE and self._http.their_state in _WHOLE
+
     def stop_reading(self) -> None:
         self._stopping = True
-        busy = self._http.our_state is h11.SEND_RESPONSE and self._http.their_state in (
-            h11.DONE,
-            h11.MUST_CLOSE,
-        )
-        if not busy:
+        if not self._busy:
             if self._request is not None:
                 self._drop_body()
                 self._answer(503, "not now; send again later")
             self.close()
 
+    def shed(self) -> None:
+        self._drop_body()
+        if self._request is not None:
+            self._request = None
+            self._answer(503, "not now; send again later")
+        self.refuse_stalled()
+
     def timed_out(self, what: str) -> None:
         if what in ("idle", "drain"):
             self.close()
+        elif what == "stranger":
+            self.refuse("no_request", phrase("it sent no request for us in time"))
         else:
             self._drop_body()
             if self._request is not None:
@@ -344,11 +326,12 @@ class HttpReceiver(LinkServer):
             if name == "otlp"
             else {settings.ingest_path: Kind.HTTP, OTLP_PATH: Kind.OTLP}
         )
+        admission = Admission(intake, settings, paths, tokens)
         super().__init__(
             _NAMES[name],
             wanted,
             intake,
-            lambda links, scratch: HttpLink(intake, settings, links, scratch, paths, tokens, name == "otlp"),
+            lambda links, scratch: HttpLink(intake, settings, links, scratch, admission, name == "otlp"),
             tls,
             settings.handshake_seconds,
         )

@@ -12,6 +12,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from datetime import datetime
 from typing import Final
 
 from models.clock import Clock
@@ -27,6 +28,7 @@ from stream.spool.moment import nanoseconds
 LOG = logging.getLogger(__name__)
 _OVERHEAD = 512  # bytes that an entry costs beside its content
 _SETTLED_AT_ONCE = 64  # answers in one step of the event loop
+_LOOKS = 10  # in the time that reading may pause
 _QUIET_SECONDS = 10.0  # one line per kind of trouble in this time
 _NOT_STORED: Final = (
     (
@@ -50,10 +52,20 @@ class Intake:
     """One per process. `submit` is the only way into the spool from the network."""
 
     def __init__(
-        self, writer: SpoolWriter, ring: KeyRing, clock: Clock, in_flight_bytes: int, connections: int
+        self,
+        writer: SpoolWriter,
+        ring: KeyRing,
+        clock: Clock,
+        in_flight_bytes: int,
+        connections: int,
+        stalled_seconds: float = 5.0,
     ) -> None:
         self.metrics = Metrics()
-        self.budget = Budget(in_flight_bytes)
+        self.budget = Budget(in_flight_bytes, self._paused)
+        self.paused_since: datetime | None = None  # reading pauses because too much is held
+        self._stalled_seconds = stalled_seconds
+        self._look_again: asyncio.TimerHandle | None = None
+        self._looks = 0
         self.places = Places(connections)
         self.alias = Alias(ring)
         self.stopping = False
@@ -160,6 +172,26 @@ class Intake:
             if not self._in_flight:
                 self._all_answered.set()
             self.budget.ended(size)
+
+    def _paused(self, tight: bool) -> None:
+        self.paused_since = self._clock() if tight else None
+        self._looks = 0
+        if self._look_again is not None:
+            self._look_again.cancel()
+            self._look_again = None
+        if tight:
+            self._look_later()
+
+    def _look_later(self) -> None:
+        self._look_again = self._loop.call_later(self._stalled_seconds / _LOOKS, self._look_at_parts)
+
+    def _look_at_parts(self) -> None:
+        """Count the looks at which nothing but the rest of messages is waited for; with the last one, let go of parts."""
+        self._look_later()
+        self._looks += not self.budget.pending
+        if self._looks >= _LOOKS:
+            self._looks = 0
+            self.budget.shed()
 
     def _room_changed(self, _room: bool) -> None:
         """Called on whatever thread noticed."""

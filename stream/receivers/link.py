@@ -56,6 +56,10 @@ class Link(asyncio.BufferedProtocol, ABC):
     def timed_out(self, what: str) -> None:
         """A time limit that `limit_time` set has passed."""
 
+    @abstractmethod
+    def shed(self) -> None:
+        """Drop the part of a message that is held, and end the connection: too much is held, and the rest does not come."""
+
     def ended(self) -> bool:
         """The peer will send no more. Return True to keep the connection for what is still to be answered."""
         return False
@@ -162,6 +166,10 @@ class Link(asyncio.BufferedProtocol, ABC):
         client = self._intake.alias(self.address)
         self._intake.trouble(code, phrase("{}: closed a connection from {}: {}", self.kind, client, sentence))
 
+    def refuse_stalled(self) -> None:
+        """End the connection because its part of a message stood still while too much was held."""
+        self.refuse("stalled", phrase("too much is held, and the rest of its message does not come"))
+
     def want(self, reading: bool) -> None:
         """Say whether this connection itself wants to be read from now."""
         self._wanted = reading
@@ -183,6 +191,9 @@ class Link(asyncio.BufferedProtocol, ABC):
                 self.limit_time(*self._limit)
         else:
             self._transport.pause_reading()
+            if self._timer is not None and self._limit is not None:  # what is left of it, not all of it again
+                left = self._timer.when() - asyncio.get_running_loop().time()
+                self._limit = (max(0.0, left), self._limit[1])
             self._stop_timer()
 
     def limit_time(self, seconds: float, what: str) -> None:

@@ -18,6 +18,7 @@ from stream.receivers.errors import ReceiverAddress
 from stream.receivers.intake import Intake
 from stream.receivers.link import SCRATCH_BYTES, Link
 from stream.receivers.places import Place
+from stream.receivers.tls import shake_hands
 from stream.spool.disk import name_of
 
 _REASONS = {
@@ -171,19 +172,20 @@ class LinkServer:
         link = self._make(self._links, self._scratch)
         link.place = place
         try:
-            await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: link,
-                connection,
-                ssl=self._tls,
-                ssl_handshake_timeout=self._handshake_seconds if self._tls is not None else None,
-            )
+            if self._tls is not None:
+                await shake_hands(link, connection, self._tls, self._handshake_seconds)
+            else:
+                await asyncio.get_running_loop().connect_accepted_socket(lambda: link, connection)
         except OSError as error:  # ssl.SSLError, a time-out, a connection that went away: all are of its kind
             connection.close()
             place.give_back()
             if self._tls is not None:
                 self._intake.metrics.failed_handshakes += 1
                 self._intake.metrics.refused["tls"] += 1
-                why = phrase("it took too long") if isinstance(error, TimeoutError) else _NO_TLS
+                late = isinstance(
+                    error, TimeoutError | ConnectionAbortedError
+                )  # asyncio says it with the second
+                why = phrase("it took too long") if late else _NO_TLS
                 self._intake.trouble("tls", phrase("{}: a TLS handshake failed: {}", self._said, why))
         except BaseException:  # the receiver closes in the middle of a handshake
             place.give_back()

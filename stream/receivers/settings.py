@@ -106,6 +106,13 @@ class ReceiveSettings(_Settings):
         ge=64 * 1024,
         description="Bytes received and not yet durable, over all connections; above, reading pauses",
     )
+    stalled_seconds: float = Field(
+        default=5,
+        gt=0,
+        le=600,
+        description="How long that pause may last for want of the rest of messages; then the connections whose "
+        "messages have stood still longest are closed",
+    )
     max_connections: int = Field(
         default=4096,
         ge=1,
@@ -114,7 +121,11 @@ class ReceiveSettings(_Settings):
         "(`ulimit -Hn`, less 64) is lower",
     )
     handshake_seconds: float = Field(
-        default=10, gt=0, le=600, description="Time for a TLS or key handshake, or an HTTP head"
+        default=10,
+        gt=0,
+        le=600,
+        description="Time for a TLS or key handshake, or an HTTP head; a connection that has sent no request for us yet is "
+        "closed after this",
     )
     message_seconds: float = Field(
         default=60,

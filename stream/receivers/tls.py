@@ -2,11 +2,45 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import ssl
-from typing import Any
+from asyncio import sslproto
+from typing import Any, ClassVar, Final
 
 from stream.receivers.errors import SecretUnusable
 from stream.receivers.settings import TlsSettings
+
+_CLOSING_SECONDS: Final = 5.0  # for the client to say that it saw the end; it would hold its place for 30 s
+
+
+class _Tls(sslproto.SSLProtocol):
+    """TLS of one connection with a small buffer: asyncio's own takes 256 KiB from the first byte of a handshake on."""
+
+    max_size: ClassVar[int] = 32 * 1024
+
+
+async def shake_hands(
+    link: asyncio.BufferedProtocol, connection: socket.socket, context: ssl.SSLContext, seconds: float
+) -> None:
+    """Return when the handshake is through and `link` has its transport. Raises `OSError`."""
+    loop = asyncio.get_running_loop()
+    through: asyncio.Future[None] = loop.create_future()
+    protocol = _Tls(
+        loop,
+        link,
+        context,
+        through,
+        server_side=True,
+        ssl_handshake_timeout=seconds,  # type: ignore[arg-type]  # any number will do
+        ssl_shutdown_timeout=_CLOSING_SECONDS,
+    )
+    transport, _ = await loop.connect_accepted_socket(lambda: protocol, connection)
+    try:
+        await through
+    except BaseException:
+        transport.abort()
+        raise
 
 
 def server_context(settings: TlsSettings | None) -> ssl.SSLContext | None:

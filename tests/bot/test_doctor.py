@@ -24,6 +24,7 @@ from storage.database import Database
 from storage.layout import Layout
 from storage.seal import KeyRing
 from stream.flow_status import Progress, status_path
+from stream.receivers.testing import RunningReceiver
 from stream.spool import Quarantine, Quarantined
 from stream.spool.testing import numbered_entry, small_settings
 
@@ -71,6 +72,19 @@ def test_an_address_in_use_is_named(tmp_path: Path) -> None:
         ]
     assert found[0].state is State.WRONG
     assert "Address already in use" in found[0].sentence
+
+
+def test_our_own_listeners_are_no_conflict_however_the_receiver_was_started(tmp_path: Path) -> None:
+    with RunningReceiver(tmp_path, forward="127.0.0.1:0") as receiver:
+        port = receiver.address()[1]
+        values = {"receive": {"forward": f"127.0.0.1:{port}", "http": "off", "otlp": "off"}}
+        (found,) = look(tmp_path, values)["ports"]
+        assert (found.state, found.sentence) == (
+            State.GOOD,
+            f"forward: the receiver listens on 127.0.0.1:{port}",
+        )
+    (found,) = look(tmp_path, values)["ports"]
+    assert found.sentence == f"forward: 127.0.0.1:{port} is free"
 
 
 @pytest.mark.parametrize(

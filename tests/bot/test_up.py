@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import subprocess
@@ -70,6 +71,36 @@ def test_an_address_in_use_is_said_at_once_and_ends_it_with_exit_code_2(up: Up, 
     assert process.returncode == 2
     assert "mayday: receive cannot start" in rest
     assert running(Layout(tmp_path / "s")).keys() <= {"up"}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('[receive]\nforward = "0.0.0.0:24224"\n', "neither receive.shared_key nor receive.tls"),
+        ('[receive]\nshared_key = "env:MAYDAY_NOT_SET"\n', "receive.shared_key"),
+        ('[receive.tls]\ncertificate = "no.pem"\nkey = "no.key"\n', "receive.tls"),
+        (
+            '[center.webhook]\nlisten = "127.0.0.1:0"\n[center.webhook.tokens]\nnobody = "'
+            + "0" * 64
+            + '"\n',
+            "webhook token",
+        ),
+    ],
+)
+def test_what_cannot_be_used_is_said_before_anything_starts_and_the_doctor_says_the_same(
+    tmp_path: Path, text: str, words: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mayday.toml").write_text(text)
+    where = ["--config", str(tmp_path / "mayday.toml"), "--state", str(tmp_path / "s")]
+    assert run(["up", *where]) == 2
+    said = capfd.readouterr().err
+    assert said.startswith("mayday: ")
+    assert words in said
+    assert not (tmp_path / "s").exists()
+    assert run(["doctor", *where]) == 1
+    told = capfd.readouterr().out
+    assert said.removeprefix("mayday: ").split(". ")[0].rstrip(".\n") in told
+    assert re.search(r"^✗ start +\w+ cannot start: ", told, re.MULTILINE)
 
 
 def test_it_says_where_lines_are_taken_and_ends_in_order_when_its_terminal_is_closed(

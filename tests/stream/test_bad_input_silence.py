@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from pathlib import Path
 
 import msgpack
@@ -73,3 +74,41 @@ def test_a_request_that_does_not_end_is_closed_after_its_time(tmp_path: Path, he
         while connection.recv(65_536):  # a 408 where a status can still be sent
             pass
     assert receiver.status().refused["message_timeout"] == 1
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"])
+def test_who_sends_no_request_for_us_gives_its_place_back(tmp_path: Path, sent: bytes) -> None:
+    """Nor does it gain time by requests that are not taken."""
+    with (
+        RunningReceiver(
+            tmp_path, http="127.0.0.1:0", handshake_seconds=0.4, idle_seconds=3600, max_connections=1
+        ) as receiver,
+        socket.create_connection(receiver.address("http"), 10) as connection,
+    ):
+        connection.settimeout(0.1)
+        for _ in range(30):
+            try:
+                connection.sendall(sent)
+                if connection.recv(65_536) == b"":
+                    break
+                time.sleep(0.1)
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                break
+        else:
+            pytest.fail("it kept its place")
+    assert receiver.status().refused["no_request"] == 1
+
+
+def test_a_client_that_has_sent_a_request_keeps_its_connection(tmp_path: Path) -> None:
+    request = b'POST /v1/ingest HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n{"log":"%d"}'
+    with (
+        RunningReceiver(tmp_path, http="127.0.0.1:0", handshake_seconds=0.2) as receiver,
+        socket.create_connection(receiver.address("http"), 10) as connection,
+    ):
+        for number in range(2):
+            connection.sendall(request % number)
+            assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
+            time.sleep(0.5)
+    assert receiver.status().refused == {}

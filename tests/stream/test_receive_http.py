@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import socket
+import threading
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 
@@ -285,6 +286,33 @@ def test_requests_sent_without_waiting_are_answered_in_order(tmp_path: Path) -> 
             assert part
             answers += part
     assert logs(receiver) == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("one", "answer"),
+    [
+        (b'POST /v1/ingest HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n{"log":"x"}', b"HTTP/1.1 200"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"HTTP/1.1 404"),
+    ],
+)
+def test_thousands_of_equal_requests_at_once_are_all_answered(
+    tmp_path: Path, one: bytes, answer: bytes
+) -> None:
+    """All but the first are known already and answered in the same moment."""
+    count = 2000
+    with (
+        RunningReceiver(tmp_path, **HTTP) as receiver,
+        socket.create_connection(receiver.address("http"), 10) as connection,
+    ):
+        sender = threading.Thread(target=connection.sendall, args=(one * count,))
+        sender.start()
+        answers = b""
+        while answers.count(answer) < count:
+            part = connection.recv(65_536)
+            assert part, f"closed after {answers.count(answer)} answers"
+            answers += part
+        sender.join()
+    assert len(logs(receiver)) == (answer == b"HTTP/1.1 200")
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import ssl
+import time
 from http.client import HTTPException, HTTPSConnection
 from pathlib import Path
 
 import pytest
 
+from stream.receivers import tls as tls_module
 from stream.receivers.testing import Certificates, RunningReceiver, make_certificates
 
 LISTENERS = {"http": "127.0.0.1:0", "otlp": "127.0.0.1:0"}
@@ -70,3 +74,48 @@ def test_a_client_that_does_not_know_the_ca_sends_nothing(tmp_path: Path, made: 
         with pytest.raises(ssl.SSLError):
             post(receiver, "http", stranger)
     assert receiver.records() == []
+
+
+def resident() -> int:
+    """Bytes of memory that this process, the receiver's own, has."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+
+def test_handshakes_that_do_not_end_cost_little_and_their_places_come_back(
+    tmp_path: Path, made: Certificates
+) -> None:
+    tls = {"certificate": made.server, "key": made.server_key}
+    count = 300
+    with (
+        RunningReceiver(
+            tmp_path, tls=tls, handshake_seconds=3, max_connections=count + 1, **LISTENERS
+        ) as receiver,
+        contextlib.ExitStack() as held,
+    ):
+        assert post(receiver, "http", trusting(made)) == 200
+        before = resident()
+        half = [
+            held.enter_context(socket.create_connection(receiver.address("http"), 10)) for _ in range(count)
+        ]
+        for connection in half:
+            connection.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"x" * 100)
+        assert post(receiver, "http", trusting(made)) == 200
+        assert resident() - before < count * 160 * 1024
+        assert all(connection.recv(64) == b"" for connection in half)
+    assert receiver.status().refused == {"tls": count}
+
+
+def test_a_client_that_does_not_answer_the_end_gives_its_place_back(
+    tmp_path: Path, made: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tls_module, "_CLOSING_SECONDS", 0.3)
+    tls = {"certificate": made.server, "key": made.server_key}
+    trust = trusting(made)
+    trust.check_hostname = False
+    with (
+        RunningReceiver(tmp_path, tls=tls, handshake_seconds=0.5, max_connections=1, **LISTENERS) as receiver,
+        trust.wrap_socket(socket.create_connection(receiver.address("http"), 10)),
+    ):
+        time.sleep(2)  # it says nothing and reads nothing
+        assert post(receiver, "http", trust) == 200
+    assert receiver.status().refused == {"no_request": 1}
