@@ -28,7 +28,15 @@ import pyarrow as pa
 
 from storage.catalog import SCHEMA
 from storage.engine import Connection
-from storage.errors import QueryBusy, QueryFailed, QueryRefused, QueryTooLarge, QueryTooLong, StoreError
+from storage.errors import (
+    DatabaseClosed,
+    QueryBusy,
+    QueryFailed,
+    QueryRefused,
+    QueryTooLarge,
+    QueryTooLong,
+    StoreError,
+)
 from storage.published import NAMES
 from storage.settings import StorageSettings
 from storage.sql_functions import ALLOWED, TABLE_FUNCTIONS
@@ -60,6 +68,9 @@ class Sandbox:
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
         self._slots = threading.BoundedSemaphore(instance.settings.queries_at_once)
+        self._running: set[Connection] = set()
+        self._change = threading.Condition()
+        self._ending = False
         cursor = instance.cursor(SCHEMA)
         try:
             taken = cursor.execute(
@@ -78,11 +89,36 @@ class Sandbox:
         try:
             cursor = self._instance.cursor(SCHEMA)
             try:
-                return self._run(cursor, sql, dict(params or {}))
+                with self._noted(cursor):
+                    return self._run(cursor, sql, dict(params or {}))
             finally:
                 cursor.close()
         finally:
             self._slots.release()
+
+    def end(self, within: float) -> bool:
+        """Take no more queries and interrupt those that run; False if one has not ended `within` seconds."""
+        until = time.monotonic() + within
+        with self._change:
+            self._ending = True
+            while self._running and time.monotonic() < until:
+                for cursor in self._running:
+                    cursor.interrupt()  # again at each look, until the query has noticed
+                self._change.wait(LOOK_S)
+            return not self._running
+
+    @contextmanager
+    def _noted(self, cursor: Connection) -> Iterator[None]:
+        with self._change:
+            if self._ending:
+                raise DatabaseClosed("the database is being closed", hint=DatabaseClosed.remedy)
+            self._running.add(cursor)
+        try:
+            yield
+        finally:
+            with self._change:
+                self._running.discard(cursor)
+                self._change.notify_all()
 
     def _run(self, cursor: Connection, sql: str, params: dict[str, Param]) -> pa.Table:
         reasons = self.refusals(cursor, sql)
