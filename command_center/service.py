@@ -97,6 +97,7 @@ class StoreService:
         self._reports: dict[str, Callable[[], object]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._end: asyncio.Event | None = None
+        self._ending = False  # ad-hoc queries are taken no more
         self._given_up: asyncio.Event | None = None  # set once a query that runs cannot be stopped
         self._thread: threading.Thread | None = None
         self._pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="mayday-socket")
@@ -123,6 +124,7 @@ class StoreService:
         """
         if self._thread is None or self._loop is None or self._end is None:
             return True
+        self._ending = True
         ended = self._database.end_queries(QUERIES_S)
         if not ended and self._given_up is not None:
             self._loop.call_soon_threadsafe(self._given_up.set)
@@ -196,6 +198,9 @@ class StoreService:
         if not decision.allowed:
             await self._refuse("query", decision.reasons[0], peer_uid(request))
         query = read_query(await read_body(request, SMALL))
+
+        if self._ending:
+            raise DatabaseClosed("the command center is ending", hint=DatabaseClosed.remedy)
 
         def ask() -> bytes:
             # Who asked is recorded; what was asked only as a hash, because people type names into queries.

@@ -152,7 +152,7 @@ class Database:
         return self._sandbox.query(sql, params)
 
     def end_queries(self, within: float) -> bool:
-        """Take no more ad-hoc queries and interrupt those that run.
+        """Interrupt the ad-hoc queries that run.
 
         False if one has not ended `within` seconds: a step that does not look up. It only reads, so the database may be
         closed under it, but its thread goes on and the process has to be ended without waiting for it.

@@ -29,7 +29,6 @@ import pyarrow as pa
 from storage.catalog import SCHEMA
 from storage.engine import Connection
 from storage.errors import (
-    DatabaseClosed,
     QueryBusy,
     QueryFailed,
     QueryRefused,
@@ -70,7 +69,6 @@ class Sandbox:
         self._slots = threading.BoundedSemaphore(instance.settings.queries_at_once)
         self._running: set[Connection] = set()
         self._change = threading.Condition()
-        self._ending = False
         cursor = instance.cursor(SCHEMA)
         try:
             taken = cursor.execute(
@@ -97,10 +95,9 @@ class Sandbox:
             self._slots.release()
 
     def end(self, within: float) -> bool:
-        """Take no more queries and interrupt those that run; False if one has not ended `within` seconds."""
+        """Interrupt the queries that run; False if one has not ended `within` seconds."""
         until = time.monotonic() + within
         with self._change:
-            self._ending = True
             while self._running and time.monotonic() < until:
                 for cursor in self._running:
                     cursor.interrupt()  # again at each look, until the query has noticed
@@ -110,8 +107,6 @@ class Sandbox:
     @contextmanager
     def _noted(self, cursor: Connection) -> Iterator[None]:
         with self._change:
-            if self._ending:
-                raise DatabaseClosed("the database is being closed", hint=DatabaseClosed.remedy)
             self._running.add(cursor)
         try:
             yield
