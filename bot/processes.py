@@ -103,10 +103,15 @@ def run_command_process(config: Config, layout: Layout, clock: Clock, stop: thre
     """Process 3: the only owner of the database; decides, publishes, answers on the socket, talks to Slack."""
     ring = prepare(layout, "command")
     with telling():
-        _run_command(config, layout, ring, clock, stop)
+        ended = _run_command(config, layout, ring, clock, stop)
+    if not ended:
+        LOG.warning("ended while a query that cannot be stopped still ran; the database is closed")
+        logging.shutdown()
+        os._exit(0)  # Python would wait for the query's thread for ever
 
 
-def _run_command(config: Config, layout: Layout, ring: KeyRing, clock: Clock, stop: threading.Event) -> None:
+def _run_command(config: Config, layout: Layout, ring: KeyRing, clock: Clock, stop: threading.Event) -> bool:
+    """Return whether everything has ended; False if a query's thread goes on."""
     from bot.housekeeping import Housekeeping
     from bot.slack.run import SlackBot
     from bot.start_checks import directory_of
@@ -153,9 +158,10 @@ def _run_command(config: Config, layout: Layout, ring: KeyRing, clock: Clock, st
                 if webhook is not None:
                     webhook.stop()
         finally:
-            service.stop()
+            ended = service.stop()
     finally:
         database.close()
+    return ended
 
 
 def run_new_database(layout: Layout, clock: Clock) -> str:

@@ -62,6 +62,7 @@ from storage.wire import MAX_BYTES, Admission, unpack
 
 T = TypeVar("T")
 HEAD_S: Final = 10.0  # so is a connection on which no whole head arrives for so long
+QUERIES_S: Final = 2.0  # that ad-hoc queries have for noticing that they were interrupted
 BACKLOG: Final = 1024  # connections that may wait to be accepted; those beyond wait in their clients
 _PEER = struct.Struct("3i")  # pid, uid, gid
 _log = logging.getLogger(__name__)
@@ -96,6 +97,8 @@ class StoreService:
         self._reports: dict[str, Callable[[], object]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._end: asyncio.Event | None = None
+        self._ending = False  # ad-hoc queries are taken no more
+        self._given_up: asyncio.Event | None = None  # set once a query that runs cannot be stopped
         self._thread: threading.Thread | None = None
         self._pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="mayday-socket")
 
@@ -114,18 +117,26 @@ class StoreService:
         self._thread.start()
         ready.result()
 
-    def stop(self) -> None:
-        """Finish what is being answered, close the socket and remove it."""
+    def stop(self) -> bool:
+        """Finish what is being answered, close the socket and remove it; ad-hoc queries are interrupted.
+
+        False if a query could not be stopped: its thread goes on, and whoever ends the process may not wait for it.
+        """
         if self._thread is None or self._loop is None or self._end is None:
-            return
+            return True
+        self._ending = True
+        ended = self._database.end_queries(QUERIES_S)
+        if not ended and self._given_up is not None:
+            self._loop.call_soon_threadsafe(self._given_up.set)
         self._loop.call_soon_threadsafe(self._end.set)
         self._thread.join()
         self._thread = None
-        self._pool.shutdown()
+        self._pool.shutdown(wait=ended)
         self._layout.socket.unlink(missing_ok=True)
+        return ended
 
     async def _serve(self, bound: socket.socket, ready: Future[None]) -> None:
-        self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
+        self._loop, self._end, self._given_up = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
         runner = web.AppRunner(
             self.application(),
             access_log=None,
@@ -188,13 +199,16 @@ class StoreService:
             await self._refuse("query", decision.reasons[0], peer_uid(request))
         query = read_query(await read_body(request, SMALL))
 
+        if self._ending:
+            raise DatabaseClosed("the command center is ending", hint=DatabaseClosed.remedy)
+
         def ask() -> bytes:
             # Who asked is recorded; what was asked only as a hash, because people type names into queries.
             digest = hashlib.sha256(query.sql.encode("utf-8", "surrogatepass")).hexdigest()
             self._database.write(lambda tx: tx.audit("query", operator.id, sql_sha256=digest))
             return arrow_bytes(self._database.query(query.sql, query.params))
 
-        return web.Response(body=await self._aside(ask), content_type=ARROW)
+        return web.Response(body=await self._unless_given_up(ask), content_type=ARROW)
 
     async def _export(self, request: web.Request) -> web.Response:
         """Enter an export in the chain; who asks is known by the kernel, whatever the note says."""
@@ -249,6 +263,20 @@ class StoreService:
         """Record a refusal and raise it."""
         await self._aside(lambda: self._center.refuse(f"socket:{cause}", reason, f"uid:{uid}"))
         raise NotAllowed(f"the Unix user {uid} may not do that ({reason})", hint=NotAllowed.remedy)
+
+    async def _unless_given_up(self, work: Callable[[], T]) -> T:
+        """Run blocking work on the pool, and answer without it when it cannot be stopped and the process ends."""
+        if self._given_up is None:
+            return await self._aside(work)
+        given_up = asyncio.ensure_future(self._given_up.wait())
+        result = asyncio.ensure_future(self._aside(work))
+        try:
+            await asyncio.wait({given_up, result}, return_when=asyncio.FIRST_COMPLETED)
+            if not result.done():
+                raise DatabaseClosed("the command center is ending", hint=DatabaseClosed.remedy)
+            return await result
+        finally:
+            given_up.cancel()
 
     async def _aside(self, work: Callable[[], T]) -> T:
         """Run blocking work on the pool, so that the socket goes on answering."""

@@ -151,6 +151,14 @@ class Database:
         """Run one ad-hoc SELECT over the published views, as fresh as the last commit; see `storage.sandbox`."""
         return self._sandbox.query(sql, params)
 
+    def end_queries(self, within: float) -> bool:
+        """Interrupt the ad-hoc queries that run.
+
+        False if one has not ended `within` seconds: a step that does not look up. It only reads, so the database may be
+        closed under it, but its thread goes on and the process has to be ended without waiting for it.
+        """
+        return self._sandbox.end(within)
+
     def publish(self) -> bool:
         """Bring the live copy up to date; False when nothing was committed since the last time."""
         changes = self._changes  # before the snapshot: what comes in meanwhile is published next time

@@ -6,8 +6,8 @@ look like a SELECT write files or logs). What is allowed runs in a read-only tra
 published views. And the whole instance has its configuration locked and sees no file outside the store.
 
 A watch bounds what is left: it interrupts a query that takes too long or makes the process grow too much, and rows and
-bytes of the answer are capped. DuckDB looks up from its work once per 2,048 rows, which is why functions that make one
-huge value in a single step are not allowed at all. Why this runs in the owner's process, with what measurements, stands
+bytes of the answer are capped. DuckDB looks up from its work once per 2,048 rows, which is why what would make a single
+step large is not allowed at all (`storage.sql_steps`). Why this runs in the owner's process, with what measurements, stands
 in docs/decisions/0010-ad-hoc-sql-in-the-owner.md.
 """
 
@@ -28,14 +28,21 @@ import pyarrow as pa
 
 from storage.catalog import SCHEMA
 from storage.engine import Connection
-from storage.errors import QueryBusy, QueryFailed, QueryRefused, QueryTooLarge, QueryTooLong, StoreError
+from storage.errors import (
+    QueryBusy,
+    QueryFailed,
+    QueryRefused,
+    QueryTooLarge,
+    QueryTooLong,
+    StoreError,
+)
 from storage.published import NAMES
 from storage.settings import StorageSettings
-from storage.sql_functions import ALLOWED, CONCATENATIONS, TABLE_FUNCTIONS
+from storage.sql_functions import ALLOWED, TABLE_FUNCTIONS
 from storage.sql_names import LOOK, cause, unknown_columns, unknown_views
+from storage.sql_steps import MAX_LITERAL, nodes, steps_too_large
 
 MAX_SQL = 8_000  # characters
-MAX_CONCATENATIONS = 16
 LOOK_S = 0.05  # how often the watch looks
 _CTE_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _REFUSED_NODES = {
@@ -60,6 +67,8 @@ class Sandbox:
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
         self._slots = threading.BoundedSemaphore(instance.settings.queries_at_once)
+        self._running: set[Connection] = set()
+        self._change = threading.Condition()
         cursor = instance.cursor(SCHEMA)
         try:
             taken = cursor.execute(
@@ -78,14 +87,38 @@ class Sandbox:
         try:
             cursor = self._instance.cursor(SCHEMA)
             try:
-                return self._run(cursor, sql, dict(params or {}))
+                with self._noted(cursor):
+                    return self._run(cursor, sql, dict(params or {}))
             finally:
                 cursor.close()
         finally:
             self._slots.release()
 
+    def end(self, within: float) -> bool:
+        """Interrupt the queries that run; False if one has not ended `within` seconds."""
+        until = time.monotonic() + within
+        with self._change:
+            while self._running and time.monotonic() < until:
+                for cursor in self._running:
+                    cursor.interrupt()  # again at each look, until the query has noticed
+                self._change.wait(LOOK_S)
+            return not self._running
+
+    @contextmanager
+    def _noted(self, cursor: Connection) -> Iterator[None]:
+        with self._change:
+            self._running.add(cursor)
+        try:
+            yield
+        finally:
+            with self._change:
+                self._running.discard(cursor)
+                self._change.notify_all()
+
     def _run(self, cursor: Connection, sql: str, params: dict[str, Param]) -> pa.Table:
         reasons = self.refusals(cursor, sql)
+        if any(isinstance(value, str) and len(value) > MAX_LITERAL for value in params.values()):
+            reasons.append(f"a parameter is longer than {MAX_LITERAL} characters")
         if reasons:
             raise QueryRefused(f"this query may not run: {'; '.join(reasons)}", hint=QueryRefused.remedy)
         settings = self._instance.settings
@@ -126,14 +159,14 @@ class Sandbox:
         with suppress(duckdb.Error):
             cursor.execute("ROLLBACK")  # nothing more can be asked in a transaction that has failed
         row = cursor.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchone()
-        return unknown_columns(sql, _nodes(json.loads(row[0])), self._columns) if row else ""
+        return unknown_columns(sql, nodes(json.loads(row[0])), self._columns) if row else ""
 
     def _judge(self, sql: str, tree: dict[str, Any]) -> list[str]:
         found: set[str] = set()
         ctes: set[str] = set()
         tables: list[dict[str, Any]] = []
-        concatenations = 0
-        for node in _nodes(tree):
+        found |= steps_too_large(tree)
+        for node in nodes(tree):
             ctes.update(entry["key"].lower() for entry in (node.get("cte_map") or {}).get("map", []))
             kind = str(node.get("type", ""))
             if kind == "BASE_TABLE":
@@ -150,27 +183,12 @@ class Sandbox:
                 qualified = node.get("catalog") or node.get("schema") not in (None, "", "main")
                 if function_name not in ALLOWED or qualified:
                     found.add("it calls a function that is not on the list")
-                concatenations += function_name in CONCATENATIONS
-        if concatenations > MAX_CONCATENATIONS:
-            found.add(f"it joins texts more than {MAX_CONCATENATIONS} times")
         # A CTE may not borrow the name of something that exists: outside its scope the name would mean that.
         if any(not _CTE_NAME.fullmatch(cte) or cte in self._taken for cte in ctes):
             found.add("a WITH name is taken or is not a plain name")
         if sentence := unknown_views(sql, tables, NAMES | ctes):
             found.add(sentence)
         return sorted(found)
-
-
-def _nodes(tree: object) -> Iterator[dict[str, Any]]:
-    """Yield every object of a JSON tree, parents before what is inside them."""
-    waiting = [tree]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, dict):
-            yield node
-            waiting.extend(node.values())
-        elif isinstance(node, list):
-            waiting.extend(node)
 
 
 class _Watch:
