@@ -30,12 +30,14 @@ from models.sanitizer.gate import Gate
 from models.sanitizer.vocabulary import Vocabulary
 from storage.layout import Layout
 from storage.records import ChangeMarkerKind, Incident
+from stream.decode.times import LATEST
 from stream.spool import Block, Entry, Kind, Position
 
 if TYPE_CHECKING:
     from command_center.center import CommandCenter
     from storage.database import Database
 
+EARLIEST = datetime.fromtimestamp(0, UTC)
 TICK_NS = 5 * 10**9
 MOST_TICKS = 720  # an hour without a line: what is silent by then is known to be
 LIVELY = timedelta(minutes=30)  # after a signal the incident is looked at as often as in the running system
@@ -54,7 +56,7 @@ class ReplayedChange(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
     id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")
     service: str = Field(min_length=1, max_length=200)
-    time: AwareDatetime
+    time: AwareDatetime = Field(gt=EARLIEST, lt=datetime.fromtimestamp(LATEST, UTC))
     kind: ChangeMarkerKind = ChangeMarkerKind.DEPLOY
     version: str = Field(default="unknown", max_length=200)
     note: str = Field(default="", max_length=2000)
@@ -175,7 +177,7 @@ def replay(
         tickets = (change.id for change in changes if _TICKET.fullmatch(change.id))
         services = (*config.services, *shown_names(files), *tickets)
         gate = make_gate(config.model_copy(update={"services": services}), layout, ring)
-        clock = FrozenClock(datetime.fromtimestamp(0, UTC))
+        clock = FrozenClock(EARLIEST)
         database = Database.open(layout, ring, clock, settings=config.store)
         try:
             center = CommandCenter(
