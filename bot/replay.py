@@ -24,6 +24,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from bot.config import Config
 from bot.log_files import LogFile, Slice, merged
+from bot.outputs import write_output
+from bot.small_files import read_small
 from models.clock import FrozenClock
 from models.errors import BadInput
 from models.sanitizer.gate import Gate
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
 EARLIEST = datetime.fromtimestamp(0, UTC)
 TICK_NS = 5 * 10**9
+MOST_CHANGES = 64 << 20  # bytes of the file of changes
 MOST_TICKS = 720  # an hour without a line: what is silent by then is known to be
 LIVELY = timedelta(minutes=30)  # after a signal the incident is looked at as often as in the running system
 SOON, LATER = timedelta(seconds=10), timedelta(minutes=5)  # of log time, between two transactions
@@ -104,7 +107,7 @@ def read_changes(path: Path | None) -> list[ReplayedChange]:
     if path is None:
         return []
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = read_small(path, MOST_CHANGES).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
         raise BadInput(f"{path.name} cannot be read as text", hint="--changes takes JSON lines") from None
     changes = []
@@ -269,5 +272,5 @@ def row(incident: Incident, given: Mapping[str, str], names: Mapping[str, str]) 
 
 
 def write_incidents(path: Path, summary: Summary) -> None:
-    """Write the incidents as a JSON list."""
-    path.write_text(json.dumps(summary.incidents, indent=1) + "\n", "utf-8")
+    """Write the incidents as a JSON list. Raises `BadInput`."""
+    write_output(path, "--json", json.dumps(summary.incidents, indent=1) + "\n")
