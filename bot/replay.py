@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from bot.config import Config
 from bot.log_files import LogFile, Slice, merged
 from bot.outputs import write_output
+from bot.replay_place import own_place
 from bot.small_files import read_small
 from models.clock import FrozenClock
 from models.errors import BadInput
@@ -174,8 +174,8 @@ def replay(
     pipeline = Operator(id="replay", name="Replayed changes", roles=(Role.AUTOMATION,))
     summary = Summary(files=files)
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="mayday-replay-") as place:
-        layout = Layout(Path(place)).prepare()
+    with own_place() as place:
+        layout = Layout(place).prepare()
         ring = KeyRing(os.urandom(KEY_BYTES))
         tickets = (change.id for change in changes if _TICKET.fullmatch(change.id))
         services = (*config.services, *shown_names(files), *tickets)
