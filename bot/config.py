@@ -8,6 +8,8 @@ nearest known key, and never quote the value that was given.
 from __future__ import annotations
 
 import difflib
+import errno
+import os
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,10 +21,12 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
+from pydantic_settings.exceptions import SettingsError
 
 from bot.config_words import sentences
 from bot.settings import StateSettings, SupervisorSettings
 from bot.slack.settings import SlackSettings
+from bot.small_files import read_small
 from bot.workspace.settings import WorkspaceSettings
 from command_center.access.operators import Operator
 from command_center.settings import CenterSettings
@@ -35,6 +39,7 @@ from stream.receivers.settings import ReceiveSettings
 from stream.spool.settings import SpoolSettings
 
 DEFAULT_FILE = Path("mayday.toml")
+MOST_BYTES = 4 << 20  # of the file
 MOST_SAID = 8  # faults that one error names
 
 
@@ -108,37 +113,75 @@ def read(path: Path | None = None) -> tuple[Config, Path]:
     Returns the configuration and the folder that relative paths start from. Raises `BadConfig`.
     """
     file = path or DEFAULT_FILE
-    values: dict[str, Any] = {}
-    if path is not None or file.exists():
-        if file.is_fifo():  # it can be read once, and every process of ours reads it
-            raise BadConfig(f"{file.name} is a pipe", hint="Write the configuration into a file")
-        try:
-            values = tomllib.loads(file.read_text("utf-8"))
-        except FileNotFoundError:
-            raise BadConfig(
-                f"there is no configuration file {file.name}", hint="`mayday config init` writes one"
-            ) from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise BadConfig(
-                f"{file.name} cannot be read ({type(error).__name__})", hint="Check its path and mode"
-            ) from None
-        except tomllib.TOMLDecodeError as error:
-            where = str(error).rpartition("(at ")[2].rstrip(")")
-            raise BadConfig(f"{file.name} is not TOML", hint=f"The first fault is at {where}") from None
-    return parse(values), file.absolute().parent
+    values = read_values(file) if path is not None or os.path.lexists(file) else {}
+    return parse(values, file.name), file.absolute().parent
 
 
-def parse(values: dict[str, Any]) -> Config:
-    """Validate `values` as a whole; raises `BadConfig` that lists every key at fault."""
+def read_values(file: Path) -> dict[str, Any]:
+    """Return what stands in a configuration file, not validated yet. Raises `BadConfig`."""
+    try:
+        return tomllib.loads(read_small(file, MOST_BYTES, BadConfig).decode("utf-8"))
+    except FileNotFoundError:
+        raise BadConfig(
+            f"there is no configuration file {file.name}", hint="`mayday config init` writes one"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        why = type(error).__name__ if isinstance(error, ValueError) else os.strerror(error.errno or errno.EIO)
+        raise BadConfig(f"{file.name} cannot be read ({why})", hint="Check its path and mode") from None
+    except tomllib.TOMLDecodeError as error:
+        where = str(error).rpartition("(at ")[2].rstrip(")")
+        raise BadConfig(f"{file.name} is not TOML", hint=f"The first fault is at {where}") from None
+    except (RecursionError, ValueError):  # lists within lists without end; a number of thousands of digits
+        raise BadConfig(
+            f"{file.name} nests too deep, or has a number that is too long", hint="Write it anew"
+        ) from None
+
+
+def parse(values: dict[str, Any], file: str = "") -> Config:
+    """Validate `values` as a whole; raises `BadConfig` that lists every key at fault, and names the `file` they stand in."""
+    if (path := _null(values)) is not None:
+        raise BadConfig(f"{_place(file)}{path} has a null character in it")
     try:
         return Config(**values)
+    except SettingsError:
+        raise BadConfig(
+            "a value in the environment (MAYDAY__...) is not JSON",
+            hint="Write lists and tables as JSON there",
+        ) from None
+    except RecursionError:
+        raise BadConfig("a value in the environment (MAYDAY__...) nests too deep") from None
     except ValidationError as error:
         faults = error.errors(include_input=False, include_url=False)
         unknown = [_unknown(fault["loc"]) for fault in faults if fault["type"] == "extra_forbidden"]
         wrong = sentences([fault for fault in faults if fault["type"] != "extra_forbidden"], Config)
         said = [*unknown, *wrong]
         more = [f"{len(said) - MOST_SAID} more"] if len(said) > MOST_SAID else []
-        raise BadConfig("; ".join([*said[:MOST_SAID], *more])) from None
+        place = _place(file) if all(_in(values, fault["loc"]) for fault in faults) else ""
+        raise BadConfig(place + "; ".join([*said[:MOST_SAID], *more])) from None
+
+
+def _place(file: str) -> str:
+    return f"{file}: " if file else ""
+
+
+def _in(values: dict[str, Any], loc: tuple[str | int, ...]) -> bool:
+    """Say whether the file has a part in a fault at `loc`; if not, it is of the environment or of a default."""
+    names = {name.upper() for name in os.environ}
+    parts = [str(part).upper() for part in loc]
+    return str(loc[0]) in values and not any(
+        "__".join(("MAYDAY", *parts[: n + 1])) in names for n in range(len(parts))
+    )
+
+
+def _null(value: Any, path: str = "") -> str | None:
+    """Return where a text with a null character stands, which no path, name or address may have; None where none does."""
+    if isinstance(value, str):
+        return path if "\0" in value else None
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, each in inside:
+        if (found := _null(each, f"{path}.{key}" if path else str(key))) is not None:
+            return found
+    return None
 
 
 def _unknown(loc: tuple[str | int, ...]) -> str:

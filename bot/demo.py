@@ -157,7 +157,8 @@ class Demo:
             self.clinic.stop()
         if hasattr(self, "supervisor"):
             self.supervisor.stop()
-        self.workspace.stop()
+        if hasattr(self, "workspace"):  # not if its port was taken
+            self.workspace.stop()
 
     def _watch(self) -> None:
         while not self._stop.wait(0.1):

@@ -25,6 +25,7 @@ from models.errors import BadInput
 from stream.decode import DecodeLimits
 from stream.decode.record import RECEIVE_TIME
 from stream.decode.text_lines import read_lines
+from stream.decode.times import LATEST
 
 SLICE_NS: Final = 2 * 10**9
 SLICE_LINES: Final = 2000
@@ -77,6 +78,11 @@ class LogFile:
     def packed(self) -> bool:
         return self.path.suffix.lower() in PACKINGS
 
+    @property
+    def written_ns(self) -> int:
+        """When it was written last, as its file system says; within the times that lines may have."""
+        return min(max(self.path.stat().st_mtime_ns, 0), (LATEST - 1) * 10**9)
+
     @contextmanager
     def open(self, handles: Handles | None = None) -> Iterator[BufferedIOBase]:
         """Open it, unpacked; ends with what `BROKEN` names where that fails, and with `TooFewFiles`."""
@@ -116,7 +122,7 @@ def find_files(paths: Sequence[Path]) -> tuple[list[LogFile], list[Skipped]]:
     known = [file.first_ns for file in files if file.first_ns is not None]
     for file in files:
         if file.first_ns is None:
-            file.first_ns = min(known) if known else file.path.stat().st_mtime_ns
+            file.first_ns = min(known) if known else file.written_ns
     return files, skipped
 
 
@@ -145,8 +151,7 @@ def _look(file: LogFile, handles: Handles) -> str | None:
     whole = head.removeprefix(_MARK).split(b"\n")
     if (broken or len(head) == _HEAD) and len(whole) > 1:
         whole.pop()
-    written = file.path.stat().st_mtime_ns
-    records, _ = read_lines(whole, _LIMITS, divmod(written, 10**9))
+    records, _ = read_lines(whole, _LIMITS, divmod(file.written_ns, 10**9))
     times = [record.ts_sec * 10**9 + record.ts_nsec for record in records if RECEIVE_TIME not in record.flags]
     file.first_ns = min(times, default=None)
     return None
@@ -247,7 +252,7 @@ def slices(
 
     Times never go back within a file, as arrival does not. Where no line has a time, `first_ns` or the file's own stands in.
     """
-    newest = file.first_ns or file.path.stat().st_mtime_ns
+    newest = file.first_ns or file.written_ns
     held: list[bytes] = []
     for chunk, last in _chunks(file, seen, handles or Handles.allowed()):
         lines = [line for line in (*held, *chunk) if line and not line.isspace()]

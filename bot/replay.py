@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,19 +23,25 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from bot.config import Config
 from bot.log_files import LogFile, Slice, merged
+from bot.outputs import write_output
+from bot.replay_place import own_place
+from bot.small_files import read_small
 from models.clock import FrozenClock
 from models.errors import BadInput
 from models.sanitizer.gate import Gate
 from models.sanitizer.vocabulary import Vocabulary
 from storage.layout import Layout
 from storage.records import ChangeMarkerKind, Incident
+from stream.decode.times import LATEST
 from stream.spool import Block, Entry, Kind, Position
 
 if TYPE_CHECKING:
     from command_center.center import CommandCenter
     from storage.database import Database
 
+EARLIEST = datetime.fromtimestamp(0, UTC)
 TICK_NS = 5 * 10**9
+MOST_CHANGES = 64 << 20  # bytes of the file of changes
 MOST_TICKS = 720  # an hour without a line: what is silent by then is known to be
 LIVELY = timedelta(minutes=30)  # after a signal the incident is looked at as often as in the running system
 SOON, LATER = timedelta(seconds=10), timedelta(minutes=5)  # of log time, between two transactions
@@ -54,7 +59,7 @@ class ReplayedChange(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
     id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")
     service: str = Field(min_length=1, max_length=200)
-    time: AwareDatetime
+    time: AwareDatetime = Field(gt=EARLIEST, lt=datetime.fromtimestamp(LATEST, UTC))
     kind: ChangeMarkerKind = ChangeMarkerKind.DEPLOY
     version: str = Field(default="unknown", max_length=200)
     note: str = Field(default="", max_length=2000)
@@ -102,7 +107,7 @@ def read_changes(path: Path | None) -> list[ReplayedChange]:
     if path is None:
         return []
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = read_small(path, MOST_CHANGES).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
         raise BadInput(f"{path.name} cannot be read as text", hint="--changes takes JSON lines") from None
     changes = []
@@ -169,13 +174,13 @@ def replay(
     pipeline = Operator(id="replay", name="Replayed changes", roles=(Role.AUTOMATION,))
     summary = Summary(files=files)
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="mayday-replay-") as place:
-        layout = Layout(Path(place)).prepare()
+    with own_place() as place:
+        layout = Layout(place).prepare()
         ring = KeyRing(os.urandom(KEY_BYTES))
         tickets = (change.id for change in changes if _TICKET.fullmatch(change.id))
         services = (*config.services, *shown_names(files), *tickets)
         gate = make_gate(config.model_copy(update={"services": services}), layout, ring)
-        clock = FrozenClock(datetime.fromtimestamp(0, UTC))
+        clock = FrozenClock(EARLIEST)
         database = Database.open(layout, ring, clock, settings=config.store)
         try:
             center = CommandCenter(
@@ -267,5 +272,5 @@ def row(incident: Incident, given: Mapping[str, str], names: Mapping[str, str]) 
 
 
 def write_incidents(path: Path, summary: Summary) -> None:
-    """Write the incidents as a JSON list."""
-    path.write_text(json.dumps(summary.incidents, indent=1) + "\n", "utf-8")
+    """Write the incidents as a JSON list. Raises `BadInput`."""
+    write_output(path, "--json", json.dumps(summary.incidents, indent=1) + "\n")

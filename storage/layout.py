@@ -82,6 +82,22 @@ class Layout:
     def logs(self) -> Path:
         return self.root / "log"
 
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Every directory below the root, those above before those in them."""
+        return (
+            self.keys,
+            self.spool,
+            self.recovery,
+            self.store,
+            self.segments,
+            self.temporary,
+            self.live.parent,
+            self.exports,
+            self.run,
+            self.logs,
+        )
+
     def check(self, may: Callable[[Path, int], bool] = os.access) -> Layout:
         """Return self if this can be the state of this user, made or not; changes nothing. Raises `StateUnusable`.
 
@@ -103,6 +119,12 @@ class Layout:
                 f"the state directory belongs to the Unix user {place.stat().st_uid}, and this is {os.geteuid()}",
                 hint="Run as its owner, or choose another one with --state",
             )
+        for folder in self.folders:
+            if os.path.lexists(folder) and not folder.is_dir():
+                raise StateUnusable(
+                    f"{folder.relative_to(self.root)} in the state directory is no directory",
+                    hint="Move it away, or choose another state directory with --state",
+                )
         return self
 
     def prepare(self) -> Layout:
@@ -129,19 +151,7 @@ class Layout:
         for parent in reversed(self.root.parents):
             if not parent.exists():
                 parent.mkdir(0o700)
-        for path in (
-            self.root,
-            self.keys,
-            self.spool,
-            self.recovery,
-            self.store,
-            self.segments,
-            self.temporary,
-            self.live.parent,
-            self.exports,
-            self.run,
-            self.logs,
-        ):
+        for path in (self.root, *self.folders):
             path.mkdir(0o700, exist_ok=True)
             path.chmod(0o700)
         return self

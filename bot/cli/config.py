@@ -15,7 +15,7 @@ from rich.console import Console
 
 from bot.cli.common import MARKUP, ConfigOption, JsonOption, console
 from bot.cli.rows import GAP, PROSE, natural_widths, show_rows, wrapping
-from bot.config import DEFAULT_FILE, Config, keys, read
+from bot.config import DEFAULT_FILE, Config, keys, read, read_values
 from models.errors import BadInput
 
 app = typer.Typer(
@@ -63,14 +63,12 @@ def _source(path: str, values: dict[str, Any]) -> str:
 @app.command()
 def show(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show every key with its effective value, where that comes from and what it means."""
-    import tomllib
-
     loaded, _ = read(config)
     if as_json:
         print(json.dumps(to_jsonable_python(loaded), indent=2))
         return
     file = config or DEFAULT_FILE
-    given = tomllib.loads(file.read_text("utf-8")) if file.exists() else {}
+    given = read_values(file) if file.exists() else {}
     rows: list[list[str]] = []
     for path, field in keys():
         value = _value(loaded, path)

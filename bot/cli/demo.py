@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -63,6 +64,11 @@ def demo(
             "Open that address and choose #incidents. Try `/incident help`, and press Acknowledge when a card comes.",
             soft_wrap=True,
         )
+        out.print(
+            f"In a second shell, `mayday status -c {_shown(state / 'mayday.toml')}` shows what runs; `incident list` and `sql` "
+            "take the same option.",
+            soft_wrap=True,
+        )
         if fault_after:
             out.print(f"A bad release of billing goes out in {fault_after:.0f} s. Ctrl-C ends everything.")
         terminal = sys.stdin if sys.stdin is not None and sys.stdin.isatty() else None
@@ -76,3 +82,7 @@ def demo(
         out.print("Ending the clinic, the processes and the workspace.")
     finally:
         show.stop()
+
+
+def _shown(path: Path) -> str:
+    return shlex.quote(str(path))

@@ -7,6 +7,7 @@ when their command runs, so that `mayday --help` stays quick.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -52,6 +53,19 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 LISTING = "mayday.listing"
+# What a path or a disk may have that no code of ours can mend.
+NOT_OURS = frozenset(
+    {
+        errno.ELOOP,
+        errno.ENAMETOOLONG,
+        errno.ENOTDIR,
+        errno.EISDIR,
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EROFS,
+        errno.EIO,
+    }
+)
 
 
 class LazyGroup(TyperGroup):
@@ -143,6 +157,12 @@ def run(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in NOT_OURS:
+            return _say(
+                f"a file or directory that is needed here cannot be used ({os.strerror(error.errno)}). "
+                "Look at the paths that were given and at the state directory",
+                2,
+            )
         if os.environ.get("MAYDAY_DEBUG") == "tracebacks":
             raise
         return _say(

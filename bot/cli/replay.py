@@ -48,8 +48,9 @@ def replay(
 ) -> None:
     """Run log files through the whole flow, in a temporary state of its own, and list the incidents found."""
     from bot.cli.explain_view import ALL, asked, naming, require, show_explanation, with_explanations
-    from bot.config import read
+    from bot.config import DEFAULT_FILE, read
     from bot.log_files import find_files
+    from bot.outputs import check_apart, check_output
     from bot.replay import Ended, read_changes, write_incidents
     from bot.replay import replay as run
     from bot.report.gather import gather
@@ -60,10 +61,14 @@ def replay(
     from stream.receivers.places import raise_limit
 
     which = None if explain is None else asked(explain)
-    if report is not None:
-        check_place(report)
     raise_limit()
-    loaded, _ = read(config)
+    loaded, folder = read(config)
+    given = [*paths, *(each for each in (changes, config or folder / DEFAULT_FILE) if each is not None)]
+    check_apart((json_out, "--json"), (report, "--report"))
+    if json_out is not None:
+        check_output(json_out, "--json", given)
+    if report is not None:
+        check_place(report, given)
     files, skipped = _without_reports(*find_files(paths))
     drawn: list[str] = []
     told: list[Explanation] = []
@@ -92,14 +97,14 @@ def replay(
         sizes = (file.path.stat().st_size * (8 if file.packed else 1) for file in files)
         task = bar.add_task("", total=sum(sizes))
         summary = run(loaded, files, known, progress=lambda size: bar.advance(task, size), look=look)
-    if json_out is not None:
-        write_incidents(json_out, summary)
     refused: BadInput | None = None
-    if report is not None:
-        try:
+    try:
+        if json_out is not None:
+            write_incidents(json_out, summary)
+        if report is not None:
             write_report(report, drawn[0])
-        except BadInput as error:
-            refused = error  # said last: what was found is shown first
+    except BadInput as error:
+        refused = error  # said last: what was found is shown first
     out = console()
     for each in told:
         show_explanation(out, each, named[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _BARS = "▁▂▃▄▅▆▇█"
 _PARTS = 24
+OUT = "--out"
 _MESSAGES = ("message", "msg", "log", "MESSAGE", "text", "body")
 
 
@@ -52,10 +54,14 @@ def templates(
 ) -> None:
     """List the templates of log files with their counts; the bars show when, from the first line to the last."""
     from bot.cli.common import setting
+    from bot.config import DEFAULT_FILE
     from bot.log_files import find_files
+    from bot.outputs import check_output
     from bot.processes import make_gate, passing_ring
 
     known = setting(config, state)
+    if out is not None:
+        check_output(out, OUT, [*paths, config or DEFAULT_FILE])
     ring = passing_ring(known.layout)
     gate = None if as_mined else make_gate(known.config, known.layout, ring)
     files, skipped = find_files(paths)
@@ -118,16 +124,14 @@ def _messages(lines: Sequence[str]) -> list[str] | None:
 
 
 def _write(out: Path, mined: Sequence[FileTemplates], shown: dict[str, str]) -> None:
-    try:
-        with out.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(("LineId", "TemplateId", "Template"))
-            ids = (template_id for found in mined for template_id in found.ids)
-            writer.writerows((number, each, shown[each]) for number, each in enumerate(ids, 1))
-    except OSError as error:
-        raise BadInput(
-            f"{out.name} cannot be written", hint="Give --out a file in a directory that is yours"
-        ) from error
+    from bot.outputs import write_output
+
+    table = io.StringIO(newline="")
+    writer = csv.writer(table)
+    writer.writerow(("LineId", "TemplateId", "Template"))
+    ids = (template_id for found in mined for template_id in found.ids)
+    writer.writerows((number, each, shown[each]) for number, each in enumerate(ids, 1))
+    write_output(out, OUT, table.getvalue(), errors="surrogateescape")
 
 
 def _print(name: str, found: FileTemplates, shown: Callable[[str], str], top: int) -> None:

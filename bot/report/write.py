@@ -1,28 +1,23 @@
-"""Where a report goes: a place is looked at before the work begins, and the file appears there whole or not at all.
-
-What stands there is written over only if it is an earlier report. Failure modes: `BadInput`, with what to do.
-"""
+"""Where a report goes: like every output (`bot/outputs.py`), and what stands there is written over only if it is an earlier report."""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterable
 from pathlib import Path
 
+from bot.outputs import check_output, write_output
 from bot.report.page import MARK
 from models.errors import BadInput
 
+OPTION = "--report"
 
-def check_place(path: Path) -> None:
+
+def check_place(path: Path, read: Iterable[Path] = ()) -> None:
     """Raise `BadInput` if a report cannot be written to `path`, or if something else stands there."""
-    if not path.parent.is_dir():
-        raise BadInput(
-            f"the directory for {path.name} is not there", hint="Make it, or give --report another place"
-        )
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise _unwritable(path)
-    if path.is_dir():
-        raise BadInput(f"{path.name} is a directory", hint="Give --report the name of a file in it")
-    if path.exists() and not is_report(path):
+    check_output(
+        path, OPTION, () if is_report(path) else read
+    )  # an earlier report is not read, wherever it stands
+    if path.is_file() and not is_report(path):
         raise BadInput(
             f"{path.name} is no earlier report, so it is not written over",
             hint="Give --report another name, or remove the file",
@@ -41,24 +36,6 @@ def is_report(path: Path) -> bool:
 
 
 def write_report(path: Path, page: str) -> None:
-    """Write a report beside its place and move it there, looked at once more; a link is followed to its file."""
+    """Write a report to its place, looked at once more."""
     check_place(path)
-    target = path.resolve()
-    aside = target.with_name(f".{target.name[:100]}.{os.getpid()}.part")
-    try:
-        with aside.open("x", encoding="utf-8") as file:
-            file.write(page)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(target)
-    except FileExistsError as error:  # another's, left alone
-        raise _unwritable(path) from error
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise _unwritable(path) from error
-
-
-def _unwritable(path: Path) -> BadInput:
-    return BadInput(
-        f"{path.name} cannot be written", hint="Give --report a file in a directory that is yours"
-    )
+    write_output(path, OPTION, page)

@@ -19,7 +19,7 @@ import orjson
 from stream.decode.bounds import check_marks, truncated
 from stream.decode.limits import DecodeLimits
 from stream.decode.record import RECEIVE_TIME, TRUNCATED, LogRecord
-from stream.decode.times import record_time
+from stream.decode.times import LATEST, record_time
 from stream.decode.traces import Trace
 
 _MONTHS = {
@@ -168,7 +168,7 @@ class _LineReader:
         if found is None:
             return None, {"message": text}, True
         at = self._time(found.groupdict())
-        if at is None:
+        if at is None or not 0 <= at[0] < LATEST:
             return None, {"message": text}, True
         return at, _record(text, found), True
 

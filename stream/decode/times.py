@@ -1,11 +1,13 @@
 """Points in time as records carry them: seconds, milli-, micro- or nanoseconds, or ISO 8601 text.
 
-Everything becomes (seconds, nanoseconds) since 1970 in UTC. A text without zone is taken as UTC.
+Everything becomes (seconds, nanoseconds) since 1970 in UTC. A text without zone is taken as UTC. What lies before 1970 or
+after March 2242 is no time that a line was written at, but a placeholder or a slip: reckoning with it would leave the calendar,
+and it would make all that follows old. The line counts as one without a time.
 
 >>> event_time("2026-03-02T08:14:05.101234567Z"), event_time(1772439245.421), event_time(1772439245421)
 ((1772439245, 101234567), (1772439245, 421000000), (1772439245, 421000000))
->>> event_time("teapot") is None and event_time(True) is None
-True
+>>> event_time("teapot"), event_time(True), event_time("9999-12-31T23:59:59Z")
+(None, None, None)
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 # Where JSON records carry their time, best first: Fluent Bit's `date`, Elastic's, GELF's and everybody's names.
 TIME_KEYS = ("date", "@timestamp", "timestamp", "time", "ts", "eventTime", "datetime")
@@ -21,7 +23,7 @@ _ISO = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(?:[.,](\d{1,9})\d*)?\s?(Z|z|UTC|[+-]\d\d:?\d\d|[+-]\d\d)?\Z"
 )
 _NUMBER = re.compile(r"\d{9,19}(?:\.\d+)?\Z")
-_LATEST = 1 << 33  # seconds; the year 2242: a larger number counts in a smaller unit
+LATEST: Final = 1 << 33  # seconds; the year 2242: a larger number counts in a smaller unit
 
 
 def event_time(value: Any) -> tuple[int, int] | None:
@@ -37,10 +39,10 @@ def event_time(value: Any) -> tuple[int, int] | None:
 
 
 def _from_int(value: int) -> tuple[int, int] | None:
-    if value <= 0 or value >= _LATEST * 10**9:
+    if value <= 0 or value >= LATEST * 10**9:
         return None
     unit = 1
-    while value >= _LATEST * unit:
+    while value >= LATEST * unit:
         unit *= 1000
     seconds, rest = divmod(value, unit)
     return seconds, rest * (10**9 // unit)
@@ -49,7 +51,7 @@ def _from_int(value: int) -> tuple[int, int] | None:
 def _from_float(value: float) -> tuple[int, int] | None:
     if not math.isfinite(value) or value <= 0:
         return None
-    if value >= _LATEST:
+    if value >= LATEST:
         return _from_int(int(value))
     seconds = int(value)
     micros = round((value - seconds) * 1e6)  # a double of today's seconds holds no more than microseconds
@@ -71,7 +73,7 @@ def _from_text(value: str) -> tuple[int, int] | None:
     except ValueError:
         return None
     seconds = int((at - _EPOCH).total_seconds())
-    if seconds <= 0:
+    if not 0 < seconds < LATEST:
         return None
     return seconds, int((fraction or "0").ljust(9, "0"))
 

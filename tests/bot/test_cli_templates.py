@@ -91,4 +91,4 @@ def test_a_file_that_is_not_there_and_an_output_that_cannot_be_are_said(
     log = tmp_path / "ward.log"
     log.write_text("bed 7 is ready\n")
     assert run(["templates", str(log), "--out", str(tmp_path / "no" / "out.csv"), *state]) == 2
-    assert "cannot be written" in capsys.readouterr().err
+    assert "the directory for out.csv is not there" in capsys.readouterr().err

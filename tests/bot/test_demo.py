@@ -8,6 +8,7 @@ in this order, so that never two demos share the machine.
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ import pytest
 from demo_rig import MAYDAY, PROCESSES, SERVICES, RunningDemo, mayday, query, running, until
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from bot.cli.main import run
 from storage.layout import Layout
 
 CARD_WITHIN = timedelta(seconds=20)
@@ -49,6 +51,17 @@ FROM incident
 JOIN slack_message AS slack ON slack.incident_id = incident.id
 JOIN change_marker AS change ON change.service = 'billing' AND change.version = '4.2.0'
 """
+
+
+def test_a_port_that_is_taken_ends_it_with_2_and_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert run(["demo", "--port", str(port), "--state", str(tmp_path / "demo")]) == 2
+    said = capsys.readouterr().err
+    assert str(port) in said
+    assert said.count("\n") == 1
 
 
 def test_a_story_in_which_a_step_does_not_happen_ends_with_1_and_names_the_step(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from bot.cli.main import run
 from bot.config import parse
 from bot.log_files import find_files, merged
 from bot.replay import TICK_NS, blocks, read_changes, replay
+from bot.replay_place import remove_left_behind
 from models.errors import BadInput
 from stream.decode import decode
 from stream.field_settings import FieldSettings
@@ -260,6 +261,39 @@ def test_a_replay_that_is_told_to_end_leaves_nothing_behind(tmp_path: Path, numb
         process.wait(40)
         assert process.returncode == 128 + number
     assert not list(place.iterdir())
+
+
+@pytest.mark.timeout(60)
+def test_what_a_killed_replay_left_goes_with_the_next_one_and_what_one_that_lives_has_stays(
+    tmp_path: Path,
+) -> None:
+    path, place = tmp_path / "billing.log", tmp_path / "tmp"
+    place.mkdir()
+    with path.open("w") as file:
+        file.writelines(line(second / 10, f"request {second} finished") + "\n" for second in range(150_000))
+    strange = place / "mayday-replay-without-a-lock"
+    strange.mkdir()
+    (place / "mayday-replay-link").symlink_to(tmp_path)
+    begun = []
+    for _ in range(2):
+        process = subprocess.Popen([sys.executable, "-c", CHILD, str(path)], env={**os.environ, "TMPDIR": str(place)},
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
+        assert process.stdout is not None
+        assert process.stdout.readline() == "reading\n"
+        begun.append(process)
+    before = {each.name for each in place.iterdir()}
+    assert len(before) == 4
+    begun[0].kill()
+    begun[0].wait(20)
+    remove_left_behind(place)
+    left = {each.name for each in place.iterdir()}
+    assert len(left) == 3
+    assert {strange.name, "mayday-replay-link"} < left
+    begun[1].terminate()
+    assert begun[1].wait(40) == 128 + signal.SIGTERM
+    assert {each.name for each in place.iterdir()} == {strange.name, "mayday-replay-link"}
+    for process in begun:
+        process.communicate()
 
 
 CHILD = """
