@@ -71,6 +71,13 @@ def _stream(
         yield f"{span(late)} behind"
     elif lag is not None:
         yield f"{span(lag)} behind" if lag >= 1 else "nothing waits"
+    lost = [
+        f"{count:,} {what if count > 1 else what[:-1]}"
+        for what in ("services", "templates")
+        if (count := details.get(f"{what}_forgotten", 0))
+    ]
+    if lost:
+        yield f"forgot {' and '.join(lost)} for want of room (log/stream.log says which limit)"
     if details.get("state") == "waiting":
         yield "waits for the command center"
 

@@ -7,14 +7,16 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from slack_rig import GATE
 from test_cli_answers import burst
 
 from bot.cli.main import run
+from bot.cli.status_view import show_status
 from command_center.access.operators import Directory, Operator, Role
 from command_center.center import CommandCenter
 from command_center.service import StoreService
@@ -135,6 +137,25 @@ def test_who_is_no_operator_reads_how_many_and_leaves_no_attempt_behind(
         assert entries(database) > before, "asking for the list itself is entered"
     assert "Open incidents: 1." in shown
     assert "billing runs out" not in shown
+
+
+def test_what_the_stream_forgot_for_want_of_room_is_said() -> None:
+    found = {
+        "processes": {
+            "stream": {
+                "up": True,
+                "failures": 0,
+                "trouble": None,
+                "details": {"lines": 5000, "services_forgotten": 1, "templates_forgotten": 2300},
+            }
+        },
+        "spool_damage": 0,
+        "open_incidents": 0,
+        "incidents": [],
+    }
+    out = Console(record=True, width=200)
+    show_status(out, found, [], datetime(2026, 3, 2, tzinfo=UTC))
+    assert "forgot 1 service and 2,300 templates for want of room" in out.export_text()
 
 
 def test_trouble_has_a_line_of_its_own_and_exit_code_1(
