@@ -209,7 +209,9 @@ def check_people(at: Circumstances) -> Iterator[Finding]:
             "Add `uid` to the operators who should",
         )
     else:
-        yield Finding("people", State.GOOD, f"{len(people)} operators are configured")
+        yield Finding(
+            "people", State.GOOD, f"{len(people)} operator{' is' if len(people) == 1 else 's are'} configured"
+        )
 
 
 def check_ports(at: Circumstances) -> Iterator[Finding]:

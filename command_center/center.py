@@ -203,7 +203,7 @@ class CommandCenter:
         marker = self._db.read(lambda reader: reader.get(ChangeMarker, change)) if change else None
         suspect = None
         if marker is not None:
-            words = phrase("{} of {} {}", wording.MARKER[marker.kind], marker.service, marker.version)
+            words = wording.change(marker.kind, marker.service, marker.version)
             suspect = (words, marker.at)
         return Facts(self.evidence(id), self.hints(id), self.next_due(id), suspect)
 

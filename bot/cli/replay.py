@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from command_center.incidents.explain import Explanation
 
 
+MANY_LINES = 10_000  # of which a rate says something
+
+
 def replay(
     paths: Annotated[
         list[Path],
@@ -138,16 +141,29 @@ def _show(out: Console, summary: Summary, skipped: Sequence[Skipped], *, listing
     """Print the incidents, what was left out and why, and the counts."""
     if summary.incidents and listing:
         table = Table(
-            "opened (UTC)", "severity", "service", "what", box=None, pad_edge=False, header_style="bold"
+            "incident",
+            "opened (UTC)",
+            "severity",
+            "service",
+            "what",
+            box=None,
+            pad_edge=False,
+            header_style="bold",
         )
-        for column in table.columns[:3]:
+        for column in table.columns[:4]:
             column.no_wrap = True
         for each in summary.incidents:
             more = [f"root {each['root_service']}"] if each["root_service"] != each["service"] else []
             if each["suspect_change"]:
                 more.append(f"after change {each['suspect_change']}")
             title = f"{each['title']} ({', '.join([each['category'] or 'unknown', *more])})"
-            table.add_row(each["opened_at"][:19].replace("T", " "), each["severity"], each["service"], title)
+            table.add_row(
+                each["incident"],
+                each["opened_at"][:19].replace("T", " "),
+                each["severity"],
+                each["service"],
+                title,
+            )
         out.print(table)
         out.print()
     reasons: dict[str, list[str]] = {}
@@ -167,6 +183,8 @@ def _show(out: Console, summary: Summary, skipped: Sequence[Skipped], *, listing
         out.print(f"no line has a date, so they stand at the beginning: {_some(untimed)}")
     if summary.undecoded:
         out.print(f"{summary.undecoded:,} pieces could not be decoded whole")
+    # Of a few lines the time is that of the start.
+    rate = f", {summary.lines_per_second:,.0f} lines/s" if summary.lines >= MANY_LINES else ""
     blank = f" ({summary.blank:,} blank)" if summary.blank else ""
     period = ""
     if summary.first is not None and summary.last is not None:
@@ -174,7 +192,7 @@ def _show(out: Console, summary: Summary, skipped: Sequence[Skipped], *, listing
     out.print(
         f"{_count(len(summary.files), 'file')}, {_count(summary.lines, 'line')}{blank}, "
         f"{_count(summary.services, 'service')}, {_count(summary.templates, 'template')}, "
-        f"{_count(len(summary.incidents), 'incident')}, {summary.lines_per_second:,.0f} lines/s{period}"
+        f"{_count(len(summary.incidents), 'incident')}{rate}{period}"
     )
 
 

@@ -15,6 +15,9 @@ from rich.text import Text
 
 GAP: Final = 2  # columns between two cells
 PROSE: Final = 24  # columns that a wrapped cell gets at least
+PADDED: Final = (
+    40  # columns up to which the cells of a column line up where lines have no end; longer ones push the rest
+)
 MOST_LINES: Final = 10  # of a wrapped cell in a table
 
 
@@ -39,6 +42,8 @@ def one_line(cell: str) -> str:
 def show_rows(out: Console, names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print rows of one text per name."""
     widths = natural_widths(names, rows)
+    if not out.is_terminal:
+        widths = [min(width, PADDED) for width in widths]
     total = sum(widths) + GAP * (len(widths) - 1)
     if not out.is_terminal or total <= out.width:
         _lines(out, widths, names, rows)
@@ -65,7 +70,9 @@ def wrapping(names: Sequence[str], widths: Sequence[int], rows: Sequence[Sequenc
 def _lines(out: Console, widths: Sequence[int], names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for number, row in enumerate((names, *rows)):
         cells = [one_line(cell) for cell in row]
-        padded = [cell + " " * (width - cell_len(cell)) for cell, width in zip(cells, widths, strict=True)]
+        padded = [
+            cell + " " * max(0, width - cell_len(cell)) for cell, width in zip(cells, widths, strict=True)
+        ]
         line = Text((" " * GAP).join(padded).rstrip(), style="" if number else "bold")
         out.print(line, soft_wrap=True)
 

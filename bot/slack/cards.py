@@ -122,7 +122,12 @@ def _fields(facts: CardFacts) -> list[tuple[str, str]]:
     ]
     if incident.acknowledged_by and incident.acknowledged_at:
         who = _name(incident.acknowledged_by, facts.names)
-        pairs.append(("Acknowledged", f"{who}, {bk.when(incident.acknowledged_at)}"))
+        since = f"{who}, {bk.when(incident.acknowledged_at)}"
+        if (
+            incident.status is IncidentStatus.DETECTED
+        ):  # it came back, and what was said of it before no longer holds
+            since = f"Nobody since it came back (before: {since})"
+        pairs.append(("Acknowledged", since))
     elif incident.status in OPEN:
         pairs.append(("Acknowledged", "Nobody yet"))
     if incident.commander and incident.commander != incident.acknowledged_by:

@@ -204,7 +204,7 @@ class Desk:
         if step.change_id is None and not first_time(tx, step, actor.id, cause):
             return Outcome(True, phrase("That change is recorded already."), reasons=("already_done",))
         marker, new = markers.record(tx, step, actor.id, tx.now)
-        what = phrase("{} of {} {}", wording.MARKER[marker.kind], marker.service, marker.version)
+        what = wording.change(marker.kind, marker.service, marker.version)
         if not new:
             message = phrase("That change is recorded already, as {}; the first record stands.", what)
             return Outcome(True, message, reasons=("already_done",), marker=marker)

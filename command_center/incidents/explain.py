@@ -301,7 +301,7 @@ def _suspect(reader: Reader, incident: Incident, settings: CenterSettings) -> di
         text = "none: the supposed cause was not changed in the {} before the first signal, nor what else is affected in the last {}"
         return {"suspect": None, "suspect_words": phrase(text, window, beside)}
     before = (incident.fault_at or incident.detected_at) - marker.at
-    what = phrase("{} of {} {}", wording.MARKER[marker.kind], marker.service, marker.version)
+    what = wording.change(marker.kind, marker.service, marker.version)
     where = (
         phrase("the latest change of the supposed cause within {}", window)
         if marker.service == incident.root_service

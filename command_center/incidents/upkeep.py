@@ -295,10 +295,8 @@ class Upkeep:
             "change",
             STREAM,
             phrase(
-                "Suspect: {} of {} {}, {} before the first line",
-                wording.MARKER[change.kind],
-                change.service,
-                change.version,
+                "Suspect: {}, {} before the first line",
+                wording.change(change.kind, change.service, change.version),
                 wording.span(before),
             ),
             change=change.id,

@@ -73,6 +73,20 @@ MARKER: Mapping[ChangeMarkerKind, SafeText] = MappingProxyType(
     }
 )
 
+NO_VERSION = phrase("unknown")
+"""The version of a change for which none was given."""
+
+
+def change(kind: ChangeMarkerKind, service: SafeText, version: SafeText) -> SafeText:
+    """Say what was changed.
+
+    >>> str(change(ChangeMarkerKind.DEPLOY, phrase("billing"), NO_VERSION))
+    'deploy of billing'
+    """
+    if version == NO_VERSION:
+        return phrase("{} of {}", MARKER[kind], service)
+    return phrase("{} of {} {}", MARKER[kind], service, version)
+
 
 _REFS: Mapping[str, LiteralString] = MappingProxyType({"INC": "INC-{}", "MNT": "MNT-{}"})
 

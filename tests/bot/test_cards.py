@@ -257,3 +257,10 @@ def test_help_is_accepted_and_names_what_can_be_typed(verb: str | None) -> None:
 def test_an_empty_list_and_a_long_one_say_so() -> None:
     assert "None." in whole(answers.list_card([], "open", "/incident"))
     assert "10 more are not shown" in whole(answers.list_card([incident()] * 50, "all", "/incident"))
+
+
+def test_the_card_of_one_that_came_back_does_not_say_that_somebody_has_it() -> None:
+    card = whole(incident_card(CardFacts(incident(
+        status=IncidentStatus.DETECTED, acknowledged_at=AT, acknowledged_by="oncall"
+    )), sign))  # fmt: skip
+    assert "Nobody since it came back (before: oncall, " in card

@@ -102,3 +102,14 @@ def test_the_configuration_in_a_pipe_has_one_line_for_each_key(
     assert any(line.startswith("receive.max_connections ") and "default" in line for line in lines)
     known = {path for path, _ in keys()}
     assert {line.split(" ")[0] for line in lines[1:]} <= known
+
+
+def test_into_a_pipe_one_long_cell_does_not_make_every_line_long() -> None:
+    out = StringIO()
+    show_rows(
+        Console(file=out, width=80), ("key", "value", "what"), [["a", "x" * 2000, "one"], ["b", "1", "two"]]
+    )
+    lines = out.getvalue().splitlines()
+    assert len(lines) == 3
+    assert "x" * 2000 in lines[1]
+    assert len(lines[2]) < 60
