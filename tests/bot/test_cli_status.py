@@ -140,15 +140,10 @@ def test_who_is_no_operator_reads_how_many_and_leaves_no_attempt_behind(
 
 
 def test_what_the_stream_forgot_for_want_of_room_is_said() -> None:
+    forgot = {"lines": 5000, "services_forgotten": 1, "templates_forgotten": 2300}
+    up = {"up": True, "failures": 0, "trouble": None, "details": {}}
     found = {
-        "processes": {
-            "stream": {
-                "up": True,
-                "failures": 0,
-                "trouble": None,
-                "details": {"lines": 5000, "services_forgotten": 1, "templates_forgotten": 2300},
-            }
-        },
+        "processes": {"receive": up, "stream": up | {"details": forgot}, "command": up},
         "spool_damage": 0,
         "open_incidents": 0,
         "incidents": [],
