@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -181,10 +182,12 @@ def test_the_note_says_who_by_the_kernels_word_and_not_by_its_own(layout: Layout
 
 
 def test_nothing_is_printed_when_the_note_cannot_be_written(
-    layout: Layout, capfd: pytest.CaptureFixture[str], tmp_path: Path
+    layout: Layout, capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    layout.exports.rmdir()
-    layout.exports.write_bytes(b"")  # a file in the way, for root as well
+    def full(path: Path, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, "no room")
+
+    monkeypatch.setattr("storage.exports.write_in_place", full)
     out = tmp_path / "out.jsonl"
     assert export(layout) == 1
     assert export(layout, "--out", str(out)) == 1
