@@ -16,6 +16,7 @@ from rich.console import Console
 from bot.cli.common import MARKUP, ConfigOption, JsonOption, console
 from bot.cli.rows import GAP, PROSE, natural_widths, show_rows, wrapping
 from bot.config import DEFAULT_FILE, Config, keys, read, read_values
+from bot.config_words import written
 from models.errors import BadInput
 
 app = typer.Typer(
@@ -73,8 +74,7 @@ def show(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     for path, field in keys():
         value = _value(loaded, path)
         if not isinstance(value, BaseModel):
-            text = json.dumps(to_jsonable_python(value), ensure_ascii=False)
-            rows.append([path, text, _source(path, given), field.description or ""])
+            rows.append([path, written(value), _source(path, given), field.description or ""])
     _show(console(), rows)
 
 
