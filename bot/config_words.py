@@ -65,6 +65,9 @@ def _what(kind: str, given: Mapping[str, Any], path: str, inner: type[BaseModel]
         return _PLAIN[kind]
     if kind in _LISTS:
         return f"must be written as [[{path}]], with two brackets" if inner else "must be a list in brackets"
+    table, _, entry = path.partition(", entry ")
+    if kind in _SECTIONS and entry:
+        return f"must be written as [[{table}]], with two brackets and a line for each key"
     if kind in _SECTIONS:
         return f"must be a section: [{path}]"
     match kind:

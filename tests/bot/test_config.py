@@ -94,6 +94,7 @@ ENTRY = {"id": "oncall", "name": "On-call engineer", "roles": ["engineer"]}
         ({"slack": {"retry_first": 30, "retry_most": 2}}, "slack: retry_first must not be above retry_most"),
         ({"state": 3}, "state must be a section: [state] ("),
         ({"words": "x"}, "words must be a list in brackets ("),
+        ({"receive": {"tokens": ["abc"]}}, "receive.tokens, entry 1 must be written as [[receive.tokens]], with two brackets and"),
         ({"operators": ENTRY}, "operators must be written as [[operators]], with two brackets ("),
         ({"operators": [{**ENTRY, "roles": []}]}, "operators, entry 1: roles must have at least one entry ("),
         ({"operators": [ENTRY, {"id": "x1"}]}, "operators, entry 2: name is missing ("),
