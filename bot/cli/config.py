@@ -113,4 +113,8 @@ def init(
             f"{path.name} cannot be written there ({os.strerror(error.errno or 0)})",
             hint="Give a path in a directory that exists and that you may write to",
         ) from None
-    console().print(f"Wrote {path}. Next: `mayday doctor`, then `mayday up`.")
+    console().print(
+        f"Wrote {path}. Give it your e-mail address (`email`): `mayday slack setup` finds you in Slack by it. "
+        "Next: `mayday doctor`, then `mayday up`.",
+        soft_wrap=True,
+    )
