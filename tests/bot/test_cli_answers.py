@@ -195,6 +195,10 @@ def test_the_python_line_that_comes_with_the_lines_opens_the_live_copy(
     (line,) = [each for each in said.err.splitlines() if each.startswith("import duckdb")]
     assert "ENCRYPTION_KEY" in said.out
     assert "ENCRYPTION_KEY" not in said.err
+    assert (
+        "they hold keys. Whoever has them and can read the state's files reads all that is published"
+        in said.err
+    )
     ask = "; print(db.sql('SELECT title FROM incident').fetchall())"
     assert in_python(shlex.join(["python", "-c", line + ask]), root) == (
         "[('billing runs out of a resource',)]\n"
