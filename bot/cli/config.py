@@ -11,7 +11,10 @@ from typing import Annotated, Any
 import typer
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
+from rich.cells import cell_len
 from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
 
 from bot.cli.common import MARKUP, ConfigOption, JsonOption, console
 from bot.cli.rows import GAP, PROSE, natural_widths, show_rows, wrapping
@@ -79,17 +82,33 @@ def show(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
 
 def _show(out: Console, rows: Sequence[Sequence[str]]) -> None:
-    """Print keys that can be copied, whatever the width; values and meanings wrap."""
+    """Print keys that can be copied, whatever the width; values and meanings wrap.
+
+    A terminal too narrow for a table gets what is said of a key below it.
+    """
     names = ("key", "value", "from", "meaning")
     if not out.is_terminal:
         show_rows(out, names, rows)
         return
     widths = natural_widths(names, rows)
-    left = max(2 * PROSE, out.width - widths[0] - widths[2] - 3 * GAP)
+    left = out.width - widths[0] - widths[2] - 3 * GAP
+    if left < 2 * PROSE:
+        _below(out, rows)
+        return
     widths[1] = min(widths[1], left // 2)
     widths[3] = left - widths[1]
-    out.width = max(out.width, sum(widths) + 3 * GAP)
     out.print(wrapping(names, widths, rows))
+
+
+def _below(out: Console, rows: Sequence[Sequence[str]]) -> None:
+    for key, value, source, meaning in rows:
+        told = [f"{value} ({source})", meaning]
+        line = f"{key} = {told[0]}"
+        if cell_len(line) <= out.width:
+            key, told = line, [meaning]
+        out.print(Text(key), soft_wrap=True)
+        for each in filter(None, told):
+            out.print(Padding(Text(each, overflow="fold"), (0, 0, 0, 2 * GAP)))
 
 
 @app.command()

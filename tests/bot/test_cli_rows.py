@@ -91,6 +91,8 @@ def test_keys_of_the_configuration_can_be_copied_at_every_width(width: int) -> N
     first = {line.split(" ")[0] for line in out.getvalue().splitlines()}
     assert {path for path, _ in keys()} <= first
     assert "…" not in out.getvalue()
+    if width >= 80:
+        assert max(map(len, out.getvalue().splitlines())) <= width
 
 
 def test_the_configuration_in_a_pipe_has_one_line_for_each_key(
