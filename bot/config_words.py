@@ -7,7 +7,9 @@ repeated here.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
@@ -63,17 +65,20 @@ def _what(kind: str, given: Mapping[str, Any], path: str, inner: type[BaseModel]
         return _PLAIN[kind]
     if kind in _LISTS:
         return f"must be written as [[{path}]], with two brackets" if inner else "must be a list in brackets"
+    table, _, entry = path.partition(", entry ")
+    if kind in _SECTIONS and entry:
+        return f"must be written as [[{table}]], with two brackets and a line for each key"
     if kind in _SECTIONS:
         return f"must be a section: [{path}]"
     match kind:
         case "greater_than":
-            return f"must be above {given['gt']:g}"
+            return f"must be above {in_full(given['gt'])}"
         case "greater_than_equal":
-            return f"must be at least {given['ge']:g}"
+            return f"must be at least {in_full(given['ge'])}"
         case "less_than":
-            return f"must be below {given['lt']:g}"
+            return f"must be below {in_full(given['lt'])}"
         case "less_than_equal":
-            return f"must be at most {given['le']:g}"
+            return f"must be at most {in_full(given['le'])}"
         case "too_short":
             least = given["min_length"]
             return "must have at least one entry" if least == 1 else f"must have at least {least} entries"
@@ -87,6 +92,26 @@ def _what(kind: str, given: Mapping[str, Any], path: str, inner: type[BaseModel]
         case "enum" | "literal_error":
             return f"must be one of {given['expected']}"
     return None
+
+
+def written(value: Any) -> str:
+    """Return a value as it may stand in mayday.toml or in the environment, numbers without an exponent."""
+    return (
+        in_full(value)
+        if isinstance(value, float)
+        else json.dumps(to_jsonable_python(value), ensure_ascii=False)
+    )
+
+
+def in_full(number: float) -> str:
+    """Return a number without an exponent, as people write it.
+
+    >>> in_full(536870912.0), in_full(1e-06), in_full(0.25), in_full(1 << 30)
+    ('536870912', '0.000001', '0.25', '1073741824')
+    """
+    if not math.isfinite(number):
+        return str(number)
+    return f"{Decimal(repr(number)):f}".removesuffix(".0")
 
 
 def _find(
@@ -119,6 +144,6 @@ def _meaning(field: FieldInfo | None) -> str:
         return ""
     parts = [field.description.rstrip(".")]
     if not field.is_required() and field.default_factory is None and field.default is not None:
-        default = json.dumps(to_jsonable_python(field.default))
+        default = written(field.default)
         parts += [f"default {default}"] if len(default) <= LONGEST_DEFAULT else []
     return f" ({'; '.join(parts)})"

@@ -47,12 +47,16 @@ class StoryFailed(MaydayError):
 
 @dataclass
 class Demo:
-    """Starts and stops everything. `say` is told what happens, a line each."""
+    """Starts and stops everything. `say` is told what happens, a line each.
+
+    `make_room` readies the state directory; it is called when the workspace has its port, for it may remove what is there.
+    """
 
     layout: Layout
     clock: Clock
     say: Callable[[str], None]
     workspace_port: int = 0
+    make_room: Callable[[Layout], object] = Layout.prepare
     workspace: WorkspaceServer = field(init=False)
     clinic: Clinic = field(init=False)
     supervisor: Supervisor = field(init=False)
@@ -63,7 +67,6 @@ class Demo:
         """Bring up workspace, processes, clinic and shipper, in this order."""
         from stream.forward_client import ForwardClient
 
-        self.layout.prepare()
         self.workspace = WorkspaceServer(
             WorkspaceSettings(port=self.workspace_port),
             self.clock,
@@ -71,6 +74,7 @@ class Demo:
             manifest=manifest(),
         )
         self.workspace.start()
+        self.make_room(self.layout)
         self.say(f"Workspace: {self.workspace.url}   (a stand-in for Slack on this machine)")
         port = free_ports(1)[0]
         config = self.write_config(port)

@@ -208,10 +208,37 @@ def check_people(at: Circumstances) -> Iterator[Finding]:
             "no operator has a Unix user id, so nobody may act at the terminal",
             "Add `uid` to the operators who should",
         )
+    elif at.config.slack.enabled and (unknown := _not_in_slack(at)):
+        yield Finding(
+            "people",
+            State.LOOK,
+            f"of {', '.join(unknown[:MOST_PLACES])}{' and others' if len(unknown) > MOST_PLACES else ''} neither e-mail "
+            "address nor Slack id is known, so they can do nothing in Slack",
+            "Add `email` under their [[operators]] in mayday.toml; `mayday slack setup` finds them by it",
+        )
     else:
         yield Finding(
             "people", State.GOOD, f"{len(people)} operator{' is' if len(people) == 1 else 's are'} configured"
         )
+
+
+def _not_in_slack(at: Circumstances) -> list[str]:
+    """Ids of the people that the set-up of Slack could not find. A pipeline needs no Slack."""
+    from bot.slack.people import read_people
+    from command_center.access.operators import Role
+
+    try:
+        found = read_people(at.layout.root)
+    except MaydayError:  # that file's own error is told by who needs it
+        found = {}
+    return [
+        each.id
+        for each in at.config.operators
+        if each.slack is None
+        and each.email is None
+        and each.id not in found
+        and each.roles != (Role.AUTOMATION,)
+    ]
 
 
 def check_ports(at: Circumstances) -> Iterator[Finding]:

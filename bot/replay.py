@@ -67,7 +67,10 @@ class ReplayedChange(BaseModel):
 
 @dataclass
 class Summary:
-    """What one run saw; `seconds` is wall time. `undecoded` counts slices of which a part could not be decoded."""
+    """What one run saw; `seconds` is wall time. `undecoded` counts slices of which a part could not be decoded.
+
+    `unseen` are the services of changes that no line is of.
+    """
 
     files: Sequence[LogFile] = ()
     templates: int = 0
@@ -77,6 +80,7 @@ class Summary:
     first: datetime | None = None
     last: datetime | None = None
     incidents: list[dict[str, Any]] = field(default_factory=list)
+    unseen: Sequence[str] = ()
 
     @property
     def lines(self) -> int:
@@ -228,6 +232,7 @@ def replay(
             source = timed(blocks(merged(files, progress)))
             seen = run_plain(source, apply, config.stream, config.fields, gate, ring)
             summary.services, summary.undecoded = seen.services, seen.quarantined
+            summary.unseen = tuple(dict.fromkeys(c.service for c in changes if c.service not in seen.names))
             if held:
                 center.apply(tuple(held))
             names = {str(gate.name(name)): name for name in seen.names if _PLAIN.fullmatch(name)}

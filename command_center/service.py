@@ -22,6 +22,7 @@ import hashlib
 import logging
 import os
 import socket
+import stat
 import struct
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -55,6 +56,7 @@ from storage.errors import (
     DatabaseClosed,
     NotAllowed,
     QueryBusy,
+    StateUnusable,
 )
 from storage.facts import Applied, BlockFacts
 from storage.layout import LONGEST_PATH, Layout
@@ -289,7 +291,12 @@ def bind_socket(path: Path) -> socket.socket:
         raise BadInput(
             f"the socket's path is longer than {LONGEST_PATH} bytes", hint="Choose a shorter state directory"
         )
-    if path.exists():
+    if os.path.lexists(path):
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            raise StateUnusable(
+                f"{path.parent.name}/{path.name} in the state directory is no socket",
+                hint="Move it away, or choose another state directory with --state",
+            )
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
             probe.settimeout(1.0)
             try:

@@ -100,7 +100,8 @@ def protection(settings: ReceiveSettings, environ: Mapping[str, str]) -> Protect
     """
     check_exposure(settings)
     tokens = [
-        Token.of(read_secret(one.token, environ, what="receive.tokens"), one.agent) for one in settings.tokens
+        Token.of(read_secret(one.token, environ, what="[[receive.tokens]]"), one.agent)
+        for one in settings.tokens
     ]
     return Protection(_credentials(settings, environ), tuple(tokens), server_context(settings.tls))
 
@@ -119,9 +120,9 @@ def check_exposure(settings: ReceiveSettings) -> dict[str, Address]:
         address = parse_address(text)
         secret = settings.shared_key if name == "forward" else settings.tokens
         if not address.loopback and not secret and settings.tls is None:
-            what = "receive.shared_key" if name == "forward" else "receive.tokens"
+            what = "receive.shared_key" if name == "forward" else "[[receive.tokens]]"
             raise ReceiverUnsafe(
-                f"the {name} listener would take lines from other machines on {address} with neither {what} nor receive.tls",
+                f"the {name} listener would take lines from other machines on {address} with neither {what} nor [receive.tls]",
                 hint=f"Set one of them, or listen on 127.0.0.1:{address.port}",
             )
         out[name] = address

@@ -45,6 +45,7 @@ from stream.sink import Delivery, FactsSink, Send
 from stream.source import SpoolSource
 from stream.spool import Bookmark, Position, Quarantine, SpoolReader, SpoolSettings, mark_consumed
 from stream.spool.disk import FULL
+from stream.spool.segment import check_key
 from stream.stored_state import holds_everything, prepared_recovery, set_aside
 
 LOG = logging.getLogger(__name__)
@@ -78,10 +79,13 @@ def run_stream(
 
     `spool` limits what is kept aside; `send` replaces the command center's socket. Raises `MaydayError`:
     `SpoolLocked` if another stream runs on this state, `RecoveryDamaged`, `DatabaseBehind`, `StreamFailed`,
-    `StateNotWritten`, and what the parts raise.
+    `StateNotWritten`, `WrongKey`, and what the parts raise.
     """
     os.environ.pop(WEB_SERVER, None)
     layout.prepare()
+    check_key(
+        layout.spool, ring
+    )  # else the state would seem damaged, and be given up for a key that is only mislaid
     tools = Tools(settings, gate, ring.secret("template-id"))
     progress = Progress(status_path(layout), clock, tools.forgotten)
     delivery = Delivery(

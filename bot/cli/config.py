@@ -11,11 +11,15 @@ from typing import Annotated, Any
 import typer
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
+from rich.cells import cell_len
 from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
 
 from bot.cli.common import MARKUP, ConfigOption, JsonOption, console
 from bot.cli.rows import GAP, PROSE, natural_widths, show_rows, wrapping
 from bot.config import DEFAULT_FILE, Config, keys, read, read_values
+from bot.config_words import written
 from models.errors import BadInput
 
 app = typer.Typer(
@@ -73,23 +77,38 @@ def show(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     for path, field in keys():
         value = _value(loaded, path)
         if not isinstance(value, BaseModel):
-            text = json.dumps(to_jsonable_python(value), ensure_ascii=False)
-            rows.append([path, text, _source(path, given), field.description or ""])
+            rows.append([path, written(value), _source(path, given), field.description or ""])
     _show(console(), rows)
 
 
 def _show(out: Console, rows: Sequence[Sequence[str]]) -> None:
-    """Print keys that can be copied, whatever the width; values and meanings wrap."""
+    """Print keys that can be copied, whatever the width; values and meanings wrap.
+
+    A terminal too narrow for a table gets what is said of a key below it.
+    """
     names = ("key", "value", "from", "meaning")
     if not out.is_terminal:
         show_rows(out, names, rows)
         return
     widths = natural_widths(names, rows)
-    left = max(2 * PROSE, out.width - widths[0] - widths[2] - 3 * GAP)
+    left = out.width - widths[0] - widths[2] - 3 * GAP
+    if left < 2 * PROSE:
+        _below(out, rows)
+        return
     widths[1] = min(widths[1], left // 2)
     widths[3] = left - widths[1]
-    out.width = max(out.width, sum(widths) + 3 * GAP)
     out.print(wrapping(names, widths, rows))
+
+
+def _below(out: Console, rows: Sequence[Sequence[str]]) -> None:
+    for key, value, source, meaning in rows:
+        told = [f"{value} ({source})", meaning]
+        line = f"{key} = {told[0]}"
+        if cell_len(line) <= out.width:
+            key, told = line, [meaning]
+        out.print(Text(key), soft_wrap=True)
+        for each in filter(None, told):
+            out.print(Padding(Text(each, overflow="fold"), (0, 0, 0, 2 * GAP)))
 
 
 @app.command()
@@ -113,4 +132,8 @@ def init(
             f"{path.name} cannot be written there ({os.strerror(error.errno or 0)})",
             hint="Give a path in a directory that exists and that you may write to",
         ) from None
-    console().print(f"Wrote {path}. Next: `mayday doctor`, then `mayday up`.")
+    console().print(
+        f"Wrote {path}. Give it your e-mail address (`email`): `mayday slack setup` finds you in Slack by it. "
+        "Next: `mayday doctor`, then `mayday up`.",
+        soft_wrap=True,
+    )

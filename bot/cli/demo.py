@@ -47,8 +47,13 @@ def demo(
 
     out = console(to_stderr=headless)
     layout = Layout(state.absolute())
-    clear(layout)
-    show = Demo(layout, system_clock, lambda line: out.print(line, soft_wrap=True), workspace_port=port)
+    show = Demo(
+        layout,
+        system_clock,
+        lambda line: out.print(line, soft_wrap=True),
+        workspace_port=port,
+        make_room=clear,
+    )
     stop = stop_event()
     try:
         show.start()

@@ -6,14 +6,16 @@ import json
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from bot.cli.common import ConfigOption, JsonOption, StateOption, console, setting
 from bot.cli.incident_view import incident_view, local
+from bot.cli.rows import show_list
 from bot.commands import WITHHELD, Context, DeclareForm, Help, MaintenanceForm, holds_placeholders
 from bot.grammar import help_text, parse
 from command_center.actions import ListIncidents
 from storage.client import StoreClient
+
+LISTED = ("id", "severity", "status", "since", "service", "title")
 
 
 def incident(
@@ -55,28 +57,19 @@ def _open_ids(client: StoreClient) -> list[str]:
 def _show(outcome: dict[str, Any], *, listing: bool) -> None:
     out = console()
     if listing and outcome["ok"]:
-        table = Table(
-            "id",
-            "severity",
-            "status",
-            "since",
-            "service",
-            "title",
-            box=None,
-            pad_edge=False,
-            header_style="bold",
-        )
-        for each in outcome.get("incidents", []):
-            table.add_row(
-                each["id"],
-                f"SEV{each['severity']}",
-                each["status"],
-                local(each["detected_at"]),
-                each["service"],
-                each["title"],
+        found = outcome.get("incidents", [])
+        if found:
+            show_list(
+                out, LISTED, [_row(each) for each in found], words=("since",), prose=("service", "title")
             )
-        out.print(table if outcome.get("incidents") else "No incidents.")
+        else:
+            out.print("No incidents.")
         return
     out.print(
         incident_view(outcome) if "names" in outcome else outcome["message"], soft_wrap="names" not in outcome
     )
+
+
+def _row(each: dict[str, Any]) -> list[str]:
+    severity, since = f"SEV{each['severity']}", local(each["detected_at"])
+    return [each["id"], severity, each["status"], since, each["service"], each["title"]]

@@ -1,8 +1,7 @@
 """Entry point of `mayday`: the table of commands, and the one place where errors become exit codes.
 
-Exit codes: 0 done, 1 done and something is wrong (`doctor`, a refused action, what is to be started runs already), 2 bad
-input, 3 an internal error whose details are withheld because they may quote log data. Modules of commands are imported
-when their command runs, so that `mayday --help` stays quick.
+`docs/README.md` says what each exit code means. Modules of commands are imported when their command runs, so that
+`mayday --help` stays quick.
 """
 
 from __future__ import annotations

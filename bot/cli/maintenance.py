@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from bot.cli.common import (
     MARKUP,
@@ -20,12 +19,15 @@ from bot.cli.common import (
     moment,
     state_layout,
 )
+from bot.cli.rows import show_list
 from bot.commands import WITHHELD, has_placeholder
 from bot.maintenance_verbs import MOST_SERVICES, named_services
 from bot.spans import HOW, read_span
 from command_center.maintenance.windows import Unfit
 from models.errors import BadInput
 from storage.client import StoreClient
+
+LISTED = ("id", "state", "from", "to", "services", "what is done", "kept quiet")
 
 app = typer.Typer(
     add_completion=False,
@@ -99,7 +101,7 @@ def list_(
     if as_json:
         print(json.dumps(outcome))
     elif outcome["ok"] and outcome["windows"]:
-        console().print(_table(outcome["windows"]))
+        _show_windows(outcome["windows"])
     else:
         console().print("No maintenance." if outcome["ok"] else outcome["message"], soft_wrap=True)
     if not outcome["ok"]:
@@ -123,23 +125,21 @@ def _carry_out(action: dict[str, Any], as_json: bool, client: StoreClient) -> No
         raise typer.Exit(1)
 
 
-def _table(windows: Sequence[dict[str, Any]]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("id", "state", "from, to"):
-        table.add_column(name, no_wrap=True)
-    for name in ("services", "what is done"):
-        table.add_column(name, overflow="fold")
-    table.add_column("kept quiet")
-    for each in windows:
-        table.add_row(
-            each["id"],
-            each["state"].replace("_", " "),
-            f"{_local(each['starts_at'])}\n{_local(_end(each))}",
-            ", ".join(each["services"]) + (" and their callers" if each["with_callers"] else ""),
-            f"{each['reason']} ({each['added_by']})",
-            str(each["silenced"]),
-        )
-    return table
+def _show_windows(windows: Sequence[dict[str, Any]]) -> None:
+    rows = [_row(each) for each in windows]
+    show_list(console(), LISTED, rows, words=("from", "to", "kept quiet"), prose=("services", "what is done"))
+
+
+def _row(each: dict[str, Any]) -> list[str]:
+    return [
+        each["id"],
+        each["state"].replace("_", " "),
+        _local(each["starts_at"]),
+        _local(_end(each)),
+        ", ".join(each["services"]) + (" and their callers" if each["with_callers"] else ""),
+        f"{each['reason']} ({each['added_by']})",
+        str(each["silenced"]),
+    ]
 
 
 def _end(window: dict[str, Any]) -> str:

@@ -19,6 +19,7 @@ from rich.progress import (
 from rich.table import Table
 
 from bot.cli.common import ConfigOption, console
+from bot.cli.rows import one_line
 
 if TYPE_CHECKING:
     from bot.log_files import LogFile, Skipped
@@ -181,6 +182,13 @@ def _show(out: Console, summary: Summary, skipped: Sequence[Skipped], *, listing
     untimed = [file.name for file in summary.files if file.lines > file.blank and not file.timed]
     if untimed:
         out.print(f"no line has a date, so they stand at the beginning: {_some(untimed)}")
+    if summary.unseen:
+        unseen = _some([one_line(name) for name in summary.unseen])
+        out.print(
+            f"no line is of these services of changes, so nothing is laid to them: {unseen}. "
+            "A line that names no service is of the one its file is called after: billing.log is billing",
+            soft_wrap=True,
+        )
     if summary.undecoded:
         out.print(f"{summary.undecoded:,} pieces could not be decoded whole")
     # Of a few lines the time is that of the start.

@@ -4,7 +4,7 @@ on a terminal a table that does not fit has its one long column wrapped, or else
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from rich.cells import cell_len
@@ -54,6 +54,35 @@ def show_rows(out: Console, names: Sequence[str], rows: Sequence[Sequence[str]])
         _blocks(out, names, rows)
         return
     widths[longest] = left
+    out.print(wrapping(names, widths, rows))
+
+
+def show_list(
+    out: Console,
+    names: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    words: Collection[str],
+    prose: tuple[str, str],
+) -> None:
+    """Print rows of which a terminal too narrow for them breaks those named `words` between words alone (a time after its
+    date), and gives the two of `prose` what is left, the second the larger part. Nothing else breaks.
+    """
+    widths = natural_widths(names, rows)
+    gaps = GAP * (len(widths) - 1)
+    if not out.is_terminal or sum(widths) + gaps <= out.width:
+        show_rows(out, names, rows)
+        return
+    for at, name in enumerate(names):
+        if name in words:
+            widths[at] = max(cell_len(word) for row in (names, *rows) for word in row[at].split())
+    first, second = map(names.index, prose)
+    left = out.width - (sum(widths) + gaps - widths[first] - widths[second])
+    if left < PROSE:
+        _blocks(out, names, rows)
+        return
+    widths[first] = min(widths[first], left // 2)
+    widths[second] = min(widths[second], left - widths[first])
     out.print(wrapping(names, widths, rows))
 
 

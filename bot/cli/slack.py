@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Annotated
 
 import typer
 
 from bot.cli.common import MARKUP, ConfigOption, StateOption, console, setting
 from models.clock import system_clock
+from models.errors import BadInput
 
 app = typer.Typer(
     add_completion=False,
@@ -25,6 +27,13 @@ def setup(config: ConfigOption = None, state: StateOption = None) -> None:
     from storage.seal import KeyRing
 
     known = setting(config, state)
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise BadInput(
+            "the set-up asks questions, and there is no terminal to answer at",
+            hint="Run it in a terminal; or set MAYDAY_SLACK_BOT_TOKEN and "
+            f"{'MAYDAY_SLACK_APP_TOKEN' if known.config.slack.transport == 'socket' else 'MAYDAY_SLACK_SIGNING_SECRET'}, "
+            "and run `mayday slack check`",
+        )
     known.layout.prepare()
     ring = KeyRing.load(known.layout, create=True)
     raise typer.Exit(

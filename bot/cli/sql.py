@@ -22,6 +22,11 @@ from storage.client import StoreClient
 from storage.errors import NotAllowed, StoreUnavailable
 from storage.questions import QUESTIONS
 
+OPENS = (
+    "Keep these lines to yourself: they hold keys. Whoever has them and can read the state's files reads all that is published, "
+    "in this live copy, in those to come and in the segments, and nothing refuses or records what they ask."
+)
+
 
 def sql(
     query: Annotated[str | None, typer.Argument(help="One SELECT over the published views")] = None,
@@ -96,6 +101,7 @@ def _attach(config: Path | None, state: Path | None) -> None:
         raise NotAllowed(f"the Unix user {uid} may not read the database", hint=NotAllowed.remedy)
     print(attach_lines(known.layout, KeyRing.load(known.layout, create=False)))
     note = console(to_stderr=True)
+    note.print(f"\n{OPENS}", soft_wrap=True)
     note.print("\nThe same in Python, in one line that keeps the keys out of your files:", style="dim")
     note.print(python_line(config, known.layout.root), soft_wrap=True)
 

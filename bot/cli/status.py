@@ -30,6 +30,7 @@ def status(as_json: JsonOption = False, config: ConfigOption = None, state: Stat
     known, now = setting(config, state), system_clock()
     found = gather(known.layout, known.config)
     heard = agents(known.config, known.layout)
+    found["state"] = str(known.layout.root)
     found["agents"] = [row.model_dump(mode="json") for row in heard]
     found["incidents"] = _incidents(known, found["open_incidents"])
     if as_json:

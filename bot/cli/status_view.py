@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bot.agents import since, span
+from bot.cli.rows import one_line
 from bot.flow_troubles import LATE_S, flow_troubles, late_s, moment, silent_s
 
 if TYPE_CHECKING:
@@ -26,9 +27,23 @@ def show_status(out: Console, found: Mapping[str, Any], heard: Sequence[AgentRow
         out.print(Text(f"{name:<{width}}  {word}{f' {said}' if said else ''}"), soft_wrap=True)
     for line in troubles(found, now):
         out.print(Text(line, style="bold"), soft_wrap=True)
+    if not any(each["up"] or each["failures"] for each in found["processes"].values()):
+        out.print(Text(nothing_runs(found["state"])), soft_wrap=True)
     out.print()
     _incidents(out, found["open_incidents"], found["incidents"], now)
     _agents(out, heard)
+
+
+def nothing_runs(state: str) -> str:
+    """Say where nothing runs, and what to do about it.
+
+    >>> print(nothing_runs("/var/lib/mayday").partition(".")[0])
+    Nothing runs on the state directory /var/lib/mayday
+    """
+    return (
+        f"Nothing runs on the state directory {one_line(state)}. `mayday up` starts it; if Mayday runs on another one, "
+        "give its configuration (`-c FILE`) or that directory (`--state DIRECTORY`)."
+    )
 
 
 def _process(name: str, found: Mapping[str, Any], heard: Sequence[AgentRow], now: datetime) -> Iterator[str]:

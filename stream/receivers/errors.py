@@ -15,7 +15,7 @@ class ReceiverUnsafe(BadInput):
         "Without key, token or TLS a receiver listens on this machine's loopback address only."
     )
     remedy: ClassVar[str] = (
-        "Set `receive.shared_key`, `receive.tokens` or `receive.tls`, or listen on 127.0.0.1."
+        "Set `receive.shared_key`, write `[[receive.tokens]]` or `[receive.tls]`, or listen on 127.0.0.1."
     )
 
 

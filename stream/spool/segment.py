@@ -222,6 +222,14 @@ class Segment:
         return Damage(number, offset, end - offset, reason)
 
 
+def check_key(directory: Path, ring: KeyRing) -> None:
+    """Raise `WrongKey` if the newest segment was sealed under another master key than this one."""
+    for number in numbers(directory)[-1:]:
+        with contextlib.suppress(FileNotFoundError):
+            if (newest := Segment.open(path_of(directory, number), ring)) is not None:
+                newest.close()
+
+
 def last_frame_in_the_open(path: Path) -> tuple[frame.FrameHeader | None, int]:
     """The last whole frame header of a segment whose data key is lost, and the byte after its frame.
 

@@ -152,6 +152,7 @@ def test_config_init_writes_a_file_that_can_be_used_and_never_overwrites(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert run(["config", "init"]) == 0
+    assert "your e-mail address (`email`)" in capsys.readouterr().out
     assert run(["whoami"]) == 0
     assert "On-call engineer" in capsys.readouterr().out
     assert run(["config", "init"]) == 2

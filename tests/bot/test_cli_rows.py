@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from io import StringIO
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from test_cli_answers import ME, serving
 
+from bot.cli import incident, maintenance
 from bot.cli.config import _show
 from bot.cli.main import run
 from bot.cli.rows import show_rows
@@ -89,6 +91,8 @@ def test_keys_of_the_configuration_can_be_copied_at_every_width(width: int) -> N
     first = {line.split(" ")[0] for line in out.getvalue().splitlines()}
     assert {path for path, _ in keys()} <= first
     assert "…" not in out.getvalue()
+    if width >= 80:
+        assert max(map(len, out.getvalue().splitlines())) <= width
 
 
 def test_the_configuration_in_a_pipe_has_one_line_for_each_key(
@@ -113,3 +117,46 @@ def test_into_a_pipe_one_long_cell_does_not_make_every_line_long() -> None:
     assert len(lines) == 3
     assert "x" * 2000 in lines[1]
     assert len(lines[2]) < 60
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_lists_of_incidents_and_maintenance_break_no_name_state_or_time(
+    terminal: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = "2026-03-02T03:00:05+00:00"
+    incidents = {"ok": True, "incidents": [
+        {"id": f"INC-{n}", "severity": 2, "status": "acknowledged", "detected_at": at, "service": "patient-records",
+         "title": "Connections to records-db run out, and requests of three services wait"} for n in (8, 12)
+    ]}  # fmt: skip
+    windows = {"ok": True, "windows": [
+        {"id": "MNT-12", "state": "in_force", "starts_at": at, "ends_at": at, "ended_at": None, "silenced": 4711,
+         "services": ["patient-records", "billing"], "with_callers": True, "reason": "new disks", "added_by": "oncall"}
+    ]}  # fmt: skip
+    for show, whole in (
+        (
+            lambda: incident._show(incidents, listing=True),
+            ["INC-12", "acknowledged", "SEV2", "patient-records"],
+        ),
+        (lambda: maintenance._show_windows(windows["windows"]), ["MNT-12", "in force", "4711"]),
+    ):
+        out = StringIO()
+        console = Console(file=out, width=80, force_terminal=terminal, color_system=None, markup=False)
+        for module in (incident, maintenance):
+            monkeypatch.setattr(module, "console", lambda console=console: console)
+        show()
+        said = out.getvalue().splitlines()
+        assert all(any(each in line for line in said) for each in [*whole, "2026-03-0"])
+        assert any(re.search(r"\b\d\d:\d\d:\d\d[+-]\d{4}\b", line) for line in said)
+        if terminal:
+            assert max(map(len, said)) <= 80
+        else:  # a line for each
+            assert len(said) == (3 if "INC-12" in out.getvalue() else 2)
+
+
+def test_numbers_are_shown_in_full(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "mayday.toml"
+    file.write_text("[stream.detectors]\nfalse_alarms = 1e-06\n")
+    assert run(["config", "show", "-c", str(file)]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"^stream\.detectors\.false_alarms +0\.000001 +file ", said, re.MULTILINE)
+    assert not re.search(r"\de[+-]?\d", said)

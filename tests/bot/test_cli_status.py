@@ -162,3 +162,18 @@ def test_trouble_has_a_line_of_its_own_and_exit_code_1(
     lines = capsys.readouterr().out.splitlines()
     assert f"slack: {trouble}" in lines
     assert "Slack connecting; 1 card waits to be posted" in lines[2]
+
+
+def test_where_nothing_runs_the_state_directory_is_named_with_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "state"
+    assert run(["status", "--state", str(root)]) == 1
+    said = capsys.readouterr().out
+    assert f"Nothing runs on the state directory {root}. `mayday up` starts it" in said
+    assert "`-c FILE`" in said
+    assert run(["status", "--state", str(root), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["state"] == str(root)
+    with running(root, QUIET):
+        run(["status", "--state", str(root)])
+        assert "Nothing runs" not in capsys.readouterr().out

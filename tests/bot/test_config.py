@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel, Field, ValidationError
 
 from bot.config import BadConfig, keys, parse, read
+from bot.config_words import sentences
 
 
 def test_the_defaults_are_a_valid_configuration() -> None:
@@ -92,6 +94,7 @@ ENTRY = {"id": "oncall", "name": "On-call engineer", "roles": ["engineer"]}
         ({"slack": {"retry_first": 30, "retry_most": 2}}, "slack: retry_first must not be above retry_most"),
         ({"state": 3}, "state must be a section: [state] ("),
         ({"words": "x"}, "words must be a list in brackets ("),
+        ({"receive": {"tokens": ["abc"]}}, "receive.tokens, entry 1 must be written as [[receive.tokens]], with two brackets and"),
         ({"operators": ENTRY}, "operators must be written as [[operators]], with two brackets ("),
         ({"operators": [{**ENTRY, "roles": []}]}, "operators, entry 1: roles must have at least one entry ("),
         ({"operators": [ENTRY, {"id": "x1"}]}, "operators, entry 2: name is missing ("),
@@ -158,6 +161,16 @@ def test_the_store_and_the_workspace_have_sections_of_their_own() -> None:
     assert (config.store.keep_days, config.workspace.name) == (7, "Ward 3")
     with pytest.raises(BadConfig, match=r"store\.keep_days"):
         parse({"store": {"keep_days": 0}})
+
+
+def test_a_limit_of_millions_is_said_in_full() -> None:
+    class Sized(BaseModel):
+        room: float = Field(default=1e-06, le=512 << 20, description="Room")
+
+    with pytest.raises(ValidationError) as caught:
+        Sized(room=1e12)
+    faults = caught.value.errors(include_input=False, include_url=False)
+    assert sentences(faults, Sized) == ["room must be at most 536870912 (Room; default 0.000001)"]
 
 
 def test_reading_the_configuration_loads_no_server() -> None:

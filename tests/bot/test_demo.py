@@ -20,6 +20,7 @@ from demo_rig import MAYDAY, PROCESSES, SERVICES, RunningDemo, mayday, query, ru
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from bot.cli.main import run
+from bot.demo_state import clear
 from storage.layout import Layout
 
 CARD_WITHIN = timedelta(seconds=20)
@@ -56,9 +57,13 @@ JOIN change_marker AS change ON change.service = 'billing' AND change.version = 
 def test_a_port_that_is_taken_ends_it_with_2_and_one_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    clear(Layout(tmp_path / "demo"))
+    earlier = tmp_path / "demo" / "run" / "left-by-an-earlier-demo"
+    earlier.touch()
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert run(["demo", "--port", str(port), "--state", str(tmp_path / "demo")]) == 2
+    assert earlier.exists()  # a demo that does not start removes nothing
     said = capsys.readouterr().err
     assert str(port) in said
     assert said.count("\n") == 1

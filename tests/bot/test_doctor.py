@@ -15,6 +15,7 @@ from slack_rig import GATE
 from bot.cli.main import run
 from bot.config import parse
 from bot.doctor import LOW_DISK, Circumstances, Finding, State, examine
+from bot.slack.people import keep_people
 from command_center.access.operators import Directory
 from command_center.center import CommandCenter
 from command_center.service import StoreService
@@ -31,7 +32,15 @@ from stream.spool.testing import numbered_entry, small_settings
 NOW = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
 LISTEN: dict[str, Any] = {"receive": {"forward": "127.0.0.1:0", "http": "off", "otlp": "off"}}
 ME: dict[str, Any] = {
-    "operators": [{"id": "oncall", "name": "On-call engineer", "uid": 1, "roles": ["engineer"]}]
+    "operators": [
+        {
+            "id": "oncall",
+            "name": "On-call engineer",
+            "uid": 1,
+            "email": "oncall@clinic.example",
+            "roles": ["engineer"],
+        }
+    ]
 }
 
 
@@ -54,6 +63,21 @@ def test_every_finding_that_is_not_good_says_what_to_do(tmp_path: Path) -> None:
 def test_without_operators_nobody_may_do_anything_and_that_is_wrong(tmp_path: Path) -> None:
     assert look(tmp_path, {})["people"][0].state is State.WRONG
     assert look(tmp_path, ME)["people"][0].state is State.GOOD
+
+
+def test_people_whom_the_set_up_of_slack_cannot_find_are_named(tmp_path: Path) -> None:
+    (me,) = ME["operators"]
+    without = {key: value for key, value in me.items() if key != "email"}
+    pipeline = {"id": "deploys", "name": "Deployments", "roles": ["automation"]}
+    (found,) = look(tmp_path, {"operators": [me, pipeline, without | {"id": "lead"}]})["people"]
+    assert found.state is State.LOOK
+    assert found.sentence.startswith("of lead neither e-mail address nor Slack id is known")
+    assert "Add `email`" in found.remedy
+    for values in ({"operators": [me, pipeline, without | {"id": "lead", "slack": "U012ABCDE"}]},
+                   {"operators": [without], "slack": {"enabled": False}}):  # fmt: skip
+        assert look(tmp_path, values)["people"][0].state is State.GOOD
+    keep_people(tmp_path, {"oncall": "U012ABCDE"})  # as the set-up leaves it
+    assert look(tmp_path, {"operators": [without]})["people"][0].state is State.GOOD
 
 
 def test_a_key_that_others_can_read_is_wrong(tmp_path: Path) -> None:

@@ -112,4 +112,4 @@ def test_without_a_key_another_address_than_loopback_is_refused(tmp_path: Path) 
     )  # fmt: skip
     assert done.returncode == 2
     assert done.stderr.startswith("mayday: ")
-    assert "neither receive.shared_key nor receive.tls" in done.stderr
+    assert "neither receive.shared_key nor [receive.tls]" in done.stderr

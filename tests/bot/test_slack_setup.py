@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -287,3 +290,23 @@ def test_check_repeats_the_look_with_the_tokens_that_are_kept(
     dialog.workspace.client.change_app(remove_scopes=["im:write"])
     assert dialog.check() == 1
     assert "The scope im:write is missing; it is needed to answer a person directly" in dialog.text
+
+
+@pytest.mark.parametrize(("transport", "second"), [("socket", "APP_TOKEN"), ("http", "SIGNING_SECRET")])
+def test_without_a_terminal_the_set_up_is_refused_in_one_sentence_and_makes_nothing(
+    tmp_path: Path, transport: str, second: str
+) -> None:
+    (tmp_path / "mayday.toml").write_text(f'[slack]\ntransport = "{transport}"\n')
+    command = [sys.executable, "-m", "bot.cli", "slack", "setup", "-c", str(tmp_path / "mayday.toml")]
+    read, write = os.pipe()  # an input that never says anything
+    try:
+        done = subprocess.run(command, stdin=read, capture_output=True, text=True, timeout=60, check=False)
+    finally:
+        os.close(read)
+        os.close(write)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "there is no terminal to answer at" in done.stderr
+    assert (
+        f"set MAYDAY_SLACK_BOT_TOKEN and MAYDAY_SLACK_{second}, and run `mayday slack check`" in done.stderr
+    )
+    assert not (tmp_path / "mayday-state").exists()

@@ -76,7 +76,7 @@ def test_an_address_in_use_is_said_at_once_and_ends_it_with_exit_code_2(up: Up, 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ('[receive]\nforward = "0.0.0.0:24224"\n', "neither receive.shared_key nor receive.tls"),
+        ('[receive]\nforward = "0.0.0.0:24224"\n', "neither receive.shared_key nor [receive.tls]"),
         ('[receive]\nshared_key = "env:MAYDAY_NOT_SET"\n', "receive.shared_key"),
         ('[receive.tls]\ncertificate = "no.pem"\nkey = "no.key"\n', "receive.tls"),
         (

@@ -214,6 +214,15 @@ def test_a_socket_that_nobody_serves_is_taken_over_and_a_served_one_is_not(
         bind_socket(tmp_path / ("x" * 108))
 
 
+@pytest.mark.parametrize("target", ["command.sock", "nowhere", "/dev/null"])
+def test_a_link_where_the_socket_belongs_is_named_and_left_alone(tmp_path: Path, target: str) -> None:
+    path = tmp_path / "command.sock"
+    path.symlink_to(target)
+    with pytest.raises(BadInput, match=r"/command\.sock in the state directory is no socket\. Move it away"):
+        bind_socket(path)
+    assert path.is_symlink()
+
+
 def test_nobody_answering_is_told_apart_from_no_answer_in_time(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable):
         StoreClient(tmp_path / "nothing.sock").status()

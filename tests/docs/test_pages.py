@@ -14,7 +14,7 @@ from typer._click import core as click
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from bot.cli.main import app
+from bot.cli.main import app, run
 from bot.config import Config
 from bot.grammar import COMMANDS
 from docs.generate import modules
@@ -156,13 +156,59 @@ def test_the_readme_begins_with_the_two_commands_and_a_picture() -> None:
 def test_the_readme_says_that_the_local_workspace_is_a_stand_in() -> None:
     text = " ".join((ROOT / "README.md").read_text("utf-8").split())
     assert "The local workspace is not Slack." in text
-    assert "`docs/workspace.md` says what it does as Slack does, and what it does not do." in text
+    assert (
+        "[`docs/workspace.md`](docs/workspace.md) says what it does as Slack does, and what it does not do."
+        in text
+    )
 
 
 @pytest.mark.parametrize("page", ["on-call.md", "developers.md", "operations.md"])
 def test_there_are_three_ways_in_and_each_of_them_leads_on(page: str) -> None:
     assert (ROOT / "docs" / page).is_file()
-    assert f"docs/{page}" in (ROOT / "README.md").read_text("utf-8")
+    assert f"(docs/{page})" in (ROOT / "README.md").read_text("utf-8")
+    assert f"({page})" in (ROOT / "docs" / "README.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "docs" / "README.md"], ids=id_of)
+def test_what_the_first_pages_refer_to_is_a_link_that_leads_somewhere(page: Path) -> None:
+    text = page.read_text("utf-8")
+    links = re.findall(r"\[([^]]+)\]\(([^)#]+)\)", text)
+    assert links
+    assert [to for _, to in links if not (page.parent / to).exists()] == []
+    named = {span for span in spans(page) if span.startswith("docs/")}
+    assert named - {to for _, to in links} == set()
+    if page.parent.name == "docs":  # no page is left out
+        pages = {each.name for each in page.parent.glob("*.md")} - {page.name}
+        assert pages <= {to for _, to in links}
+
+
+@pytest.mark.parametrize(
+    ("code", "arguments", "raised"),
+    [
+        (0, ["config", "schema"], None),
+        (1, ["status", "--state", "nothing-runs-here"], None),
+        (2, ["config", "show", "-c", "absent.toml"], None),
+        (3, ["config", "show"], RuntimeError),
+        (130, ["config", "show"], KeyboardInterrupt),
+    ],
+)
+def test_every_exit_code_is_documented_once_and_true(
+    code: int,
+    arguments: list[str],
+    raised: type[BaseException] | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    table = (ROOT / "docs" / "README.md").read_text("utf-8").partition("## Exit codes")[2]
+    assert re.findall(r"^\| (\d+) \|", table, re.MULTILINE) == ["0", "1", "2", "3", "130"]
+
+    def fail(*_: object) -> None:
+        raise (raised or AssertionError)
+
+    monkeypatch.chdir(tmp_path)
+    if raised is not None:
+        monkeypatch.setattr("bot.cli.config.read", fail)
+    assert run(arguments) == code
 
 
 def test_the_architecture_has_one_picture_at_its_beginning() -> None:

@@ -24,7 +24,7 @@ from models.sanitizer.vocabulary import Vocabulary
 from storage.errors import DatabaseBehind, StoreUnavailable
 from storage.facts import BlockFacts
 from storage.layout import Layout
-from storage.seal import KeyRing
+from storage.seal import KeyRing, WrongKey
 from stream.field_settings import FieldSettings
 from stream.flow_errors import RecoveryDamaged
 from stream.flow_settings import FlowSettings
@@ -286,6 +286,21 @@ def test_a_damaged_stored_state_is_told_with_its_remedy_and_no_line_is_lost(
     with pytest.raises(RecoveryDamaged, match="mayday spool reread"):
         site.run()
     reread(site.layout)
+    site.run()
+    assert site.counted() == site.spooled()
+
+
+def test_under_another_master_key_the_key_is_asked_for_and_nothing_is_given_up(
+    history: Path, tmp_path: Path
+) -> None:
+    site = Site(shutil.copytree(history / "now", tmp_path / "site"))
+    other, gate = KeyRing(bytes(32)), Gate(Vocabulary.base(), key=bytes(32))
+    with pytest.raises(WrongKey, match=r"Give back the key that made this state") as caught:
+        run_stream(
+            FlowSettings(), FieldSettings(), site.layout, other, gate, FrozenClock(datetime.fromtimestamp(NOW, UTC)),
+            threading.Event(), send=lambda facts: facts, until_end=True,
+        )  # fmt: skip
+    assert "reread" not in str(caught.value)
     site.run()
     assert site.counted() == site.spooled()
 
