@@ -109,13 +109,16 @@ class NotSafe(StoreError):
 class QueryRefused(StoreError, BadInput):
     code = "query_refused"
     meaning = "Ad-hoc SQL may be one SELECT over the published views."
-    remedy = "See `mayday sql --list` and docs/cookbook.sql.md for what can be asked."
+    remedy = "`mayday sql --list` shows the views and questions, docs/cookbook.sql.md how they are asked."
 
 
 class QueryFailed(StoreError, BadInput):
     code = "query_failed"
     meaning = "The query was allowed and DuckDB could not run it."
-    remedy = 'Check names and types: `mayday sql "FROM dictionary"` lists every view with its columns.'
+    remedy = (
+        'Check names and types: `mayday sql "FROM dictionary"` lists every view with its columns, `mayday sql --list` the '
+        "views alone."
+    )
 
 
 class QueryTooLong(StoreError):

@@ -186,7 +186,7 @@ class Sandbox:
         # A CTE may not borrow the name of something that exists: outside its scope the name would mean that.
         if any(not _CTE_NAME.fullmatch(cte) or cte in self._taken for cte in ctes):
             found.add("a WITH name is taken or is not a plain name")
-        if sentence := unknown_views(sql, tables, NAMES | ctes):
+        if sentence := unknown_views(sql, tables, NAMES, ctes):
             found.add(sentence)
         return sorted(found)
 

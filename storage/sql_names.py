@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-LOOK = '`mayday sql "FROM dictionary"` lists every view with its columns'
+LOOK = '`mayday sql "FROM dictionary"` lists every view with its columns, `mayday sql --list` the views alone'
 _NOWHERE = 1 << 63  # DuckDB gives such a position to what does not stand in the text itself
 _CAUSES = (
     ("GROUP BY", "a column stands neither under GROUP BY nor in an aggregate"),
@@ -21,19 +21,27 @@ _CAUSES = (
 )
 
 
-def unknown_views(sql: str, tables: Iterable[Mapping[str, Any]], known: Iterable[str]) -> str:
-    """Return a sentence about the first of `tables` (nodes of a parse tree) that is none of `known`; empty if all are.
+def unknown_views(
+    sql: str, tables: Iterable[Mapping[str, Any]], views: Iterable[str], given: Iterable[str] = ()
+) -> str:
+    """Return a sentence about the first of `tables` (nodes of a parse tree) that is none of `views` and none of the names
+    `given` in the query; empty if all are. It says which views there are.
 
     >>> unknown_views("FROM incidnt", [{"table_name": "incidnt", "query_location": 5}], ["incident"])
-    'it reads from something that is not a published view (at character 6; did you mean incident?)'
+    'it reads from something that is not a published view (at character 6; did you mean incident?); the views are incident'
     """
-    names = sorted(known)
+    published = sorted(views)
+    names = sorted({*published, *given})
     for table in tables:
         plain = not table.get("schema_name") and not table.get("catalog_name")
         called = str(table.get("table_name", "")).lower()
         if not plain or called not in names:
-            where = _where(sql, table.get("query_location"), difflib.get_close_matches(called, names, n=1))
-            return "it reads from something that is not a published view" + (f" ({where})" if where else "")
+            near = difflib.get_close_matches(called, published, n=1)
+            where = _where(sql, table.get("query_location"), near)
+            sentence = "it reads from something that is not a published view" + (
+                f" ({where})" if where else ""
+            )
+            return f"{sentence}; the views are {', '.join(published)}"
     return ""
 
 
@@ -57,7 +65,8 @@ def unknown_columns(
         near = difflib.get_close_matches(parts[-1], sorted(known), n=2)
         where = _where(sql, node.get("query_location"), near)
         views = f" of {', '.join(read)}" if read else ""
-        return f"the query names something that is no column{views}" + (f" ({where})" if where else "")
+        sentence = f"the query names something that is no column{views}" + (f" ({where})" if where else "")
+        return "; ".join([sentence, *(f"{view} has {', '.join(sorted(columns[view]))}" for view in read)])
     return ""
 
 

@@ -20,6 +20,7 @@ from command_center.access.operators import Directory, Permission, may
 from models.errors import BadInput
 from storage.client import StoreClient
 from storage.errors import NotAllowed, StoreUnavailable
+from storage.published import NAMES
 from storage.questions import QUESTIONS
 
 OPENS = (
@@ -33,7 +34,9 @@ def sql(
     question: Annotated[
         str | None, typer.Option("--question", "-q", help="Run a named question instead (see --list)")
     ] = None,
-    list_questions: Annotated[bool, typer.Option("--list", help="List the named questions")] = False,
+    list_questions: Annotated[
+        bool, typer.Option("--list", help="List the named questions and the views")
+    ] = False,
     attach: Annotated[
         bool, typer.Option("--attach", help="Print the lines that open the live copy in any DuckDB client")
     ] = False,
@@ -147,3 +150,4 @@ def _list(as_json: bool) -> None:
         print(json.dumps([{"name": q.name, "asks": q.asks, "sql": q.sql} for q in QUESTIONS], indent=2))
         return
     show_rows(console(), ["name", "what it answers"], [[q.name, q.asks] for q in QUESTIONS])
+    console().print(f"\nThe views that a query may read: {', '.join(sorted(NAMES))}.", soft_wrap=True)

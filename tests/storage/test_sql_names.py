@@ -11,6 +11,7 @@ from models.errors import BadInput, MaydayError
 from storage.client import remote_error
 from storage.database import Database
 from storage.layout import Layout
+from storage.published import NAMES
 from storage.seal import KeyRing
 
 MARK = "zubrowka"  # made up
@@ -67,6 +68,20 @@ def test_what_is_wrong_is_named_from_the_catalog(asked: Database, sql: str, sent
 )
 def test_names_that_a_query_gives_are_no_fault(asked: Database, sql: str) -> None:
     asked.query(sql)
+
+
+def test_a_wrong_name_is_answered_with_the_names_there_are(asked: Database) -> None:
+    views = refusal(asked, f"WITH {MARK} AS (SELECT 1) SELECT * FROM {MARK}, incidnt").detail
+    assert views.endswith(f"the views are {', '.join(sorted(NAMES))}")
+    assert MARK not in views
+    columns = refusal(asked, "SELECT tite FROM schema_migration").detail
+    there = {
+        row["column_name"]
+        for row in asked.query("FROM dictionary").to_pylist()
+        if row["table_name"] == "schema_migration"
+    }
+    assert columns.endswith(f"schema_migration has {', '.join(sorted(there))}")
+    assert "--list" in str(refusal(asked, "FROM nowhere"))
 
 
 def test_the_way_that_is_pointed_out_works(asked: Database) -> None:
