@@ -41,7 +41,7 @@ from stream.service_facts import ServiceFacts
 from stream.trace_join import Joined, TraceJoin
 from stream.watches import Watches
 
-SCHEMA: Final = 5
+SCHEMA: Final = 6
 _ERROR: Final = int(Level.ERROR)
 _LEVELS: Final = {int(level): level for level in Level}
 _MINUTE_COUNTS: Final = TypeAdapter(list[MinuteCount])
