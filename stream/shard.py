@@ -138,15 +138,14 @@ class Shard:
         failed = 0
         while name not in self._services and len(self._services) >= self._tools.settings.services_per_shard:
             quietest = next(iter(self._services))
-            waited = self._waiting(quietest)
+            service, waited = self._services[quietest], self._waiting(quietest)
             try:
                 with guarded("learning the last lines of a service"):
-                    facts.add(self._services[quietest].close(*self._of(item)))
+                    facts.add(service.close(*self._of(item)))
             except MaydayError as error:
                 failed += self._keep_aside(item, _ROOM + place, quietest, waited, error)
-            gone = self._services.pop(quietest, None)
-            if gone is not None:
-                self._tools.forgotten.service(gone.safe_name, item.received_ns)
+            self._services.pop(quietest, None)
+            self._tools.forgotten.service(service.safe_name, item.received_ns)
         return failed
 
     def _keep_aside(
