@@ -22,6 +22,7 @@ PARTS: dict[str, list[str]] = {
     "stress": ["-m", "benchmarks.stress"],
     "throughput": ["-m", "benchmarks.throughput"],
     "templates": ["-m", "benchmarks.templates"],
+    "forecast": ["-m", "benchmarks.forecast"],
     "set_up": ["-m", "benchmarks.set_up"],
     "demo": ["-m", "bot.cli", "demo", "--headless", "--json"],
 }

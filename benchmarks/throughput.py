@@ -122,7 +122,7 @@ def send(chunks: list[tuple[bytes, int]], port: int, number: int) -> None:
 def stored(store: StoreClient) -> int:
     """Return how many lines the database has counted; 0 while it is not up."""
     try:
-        rows = store.query("SELECT coalesce(sum(count), 0)::BIGINT AS n FROM pattern_minute").to_pylist()
+        rows = store.query('SELECT coalesce(sum("lines"), 0)::BIGINT AS n FROM service_traffic').to_pylist()
     except MaydayError:
         return 0
     return int(rows[0]["n"])

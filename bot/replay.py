@@ -130,22 +130,30 @@ def read_changes(path: Path | None) -> list[ReplayedChange]:
     return sorted(changes, key=lambda change: change.time)
 
 
-def blocks(parts: Iterable[Slice]) -> Iterator[Block]:
-    """Turn slices in order of time into blocks, with ticks between."""
+def blocks(parts: Iterable[Slice], ticks_after: int = 0) -> Iterator[Block]:
+    """Turn slices in order of time into blocks, with ticks between and `ticks_after` the last, for what waits to be over."""
     seq = 0
     last_tick: int | None = None
+    newest = 0
     for part in parts:
         if last_tick is None:
             last_tick = part.at_ns
         missed = min((part.at_ns - last_tick) // TICK_NS, MOST_TICKS)
         for _ in range(missed):
             last_tick += TICK_NS
-            yield _block(seq, Entry(Kind.CONTROL, last_tick, "", "", "", None, {}, b'{"control": "tick"}'))
+            yield _tick(seq, last_tick)
             seq += 1
         if missed == MOST_TICKS:
             last_tick = part.at_ns
         yield _block(seq, Entry(Kind.TEXT, part.at_ns, "replay", "", part.source, None, {}, part.raw))
         seq += 1
+        newest = part.at_ns
+    for number in range(ticks_after if last_tick is not None else 0):
+        yield _tick(seq + number, newest + (number + 1) * TICK_NS)
+
+
+def _tick(seq: int, at_ns: int) -> Block:
+    return _block(seq, Entry(Kind.CONTROL, at_ns, "", "", "", None, {}, b'{"control": "tick"}'))
 
 
 def _block(seq: int, entry: Entry) -> Block:
@@ -229,7 +237,7 @@ def replay(
                     held.clear()
                     center.tick(clock())
 
-            source = timed(blocks(merged(files, progress)))
+            source = timed(blocks(merged(files, progress), config.stream.trace_ticks))
             seen = run_plain(source, apply, config.stream, config.fields, gate, ring)
             summary.services, summary.undecoded = seen.services, seen.quarantined
             summary.unseen = tuple(dict.fromkeys(c.service for c in changes if c.service not in seen.names))

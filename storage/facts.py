@@ -72,7 +72,11 @@ class Signal(_Fact):
 
 
 class ServiceTraffic(_Fact):
-    """Lines and error lines of one service in this block."""
+    """Lines and error lines of one service in this block.
+
+    `lines` is every line that came, in the block that it came in, so it may be more than the counts of templates: the lines of
+    a stack trace are one event there.
+    """
 
     service: SafeText
     lines: int = Field(ge=0)

@@ -34,6 +34,7 @@ class Plan(NamedTuple):
     service: Look
     host: Look
     level: Look
+    source: Look
 
 
 def plan_of(found: LogRecord, entry: Entry, settings: FieldSettings) -> Plan:
@@ -43,6 +44,7 @@ def plan_of(found: LogRecord, entry: Entry, settings: FieldSettings) -> Plan:
         _prepared(settings.service, found, entry),
         _prepared(settings.host, found, entry),
         _prepared(settings.level, found, entry),
+        _prepared(settings.source, found, entry),
     )
 
 

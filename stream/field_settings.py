@@ -84,6 +84,15 @@ class FieldSettings(BaseModel):
         min_length=1,
         description="Keys of the line's text, best first; without one, the record's fields are written out",
     )
+    source: tuple[Place, ...] = Field(
+        default=(
+            ("record", "kubernetes", "pod_name"),
+            ("record", "container_id"),
+            ("record", "filename"),
+            ("attributes", "log.file.path"),
+        ),
+        description="Places of what tells two sources of one agent and tag apart, best first: lines of a trace have one source",
+    )
     unfold_json: bool = Field(
         default=True, description="A text that is itself a JSON object is taken apart (container logs)"
     )

@@ -29,21 +29,46 @@ from stream.spool.entry import Entry
 
 __all__ = ["FieldRules", "Lines", "columns", "tag_service"]
 _OTLP_KEYS = frozenset({"severity_number", "severityNumber"})
-_Line = tuple[str, str, int, str]  # service, host, level, text
+_BETWEEN = "\x1f"
+_Columns = tuple[list[str], list[str], list[int], list[str], list[str]]
+_Line = tuple[str, str, int, str, str]  # service, host, level, text, source
 
 
 @dataclass(slots=True)
 class Lines:
-    """Lines of one service in one block, column by column; `ts` is event time in ns, `text` has no final newline."""
+    """Lines of one service in one block, column by column; `ts` is event time in ns, `text` has no final newline.
+
+    Lines of one `source` and one host were written one after the other: by agent, tag, and what the rules name.
+    """
 
     service: str
     ts: list[int] = field(default_factory=list)
     host: list[str] = field(default_factory=list)
     level: list[int] = field(default_factory=list)
     text: list[str] = field(default_factory=list)
+    source: list[str] = field(default_factory=list, repr=False)
 
     def __len__(self) -> int:
         return len(self.ts)
+
+    def add(self, other: Lines) -> None:
+        """Put other lines of the same service behind these."""
+        self.ts += other.ts
+        self.host += other.host
+        self.level += other.level
+        self.text += other.text
+        self.source += other.source
+
+    def picked(self, places: Sequence[int]) -> Lines:
+        """Return the lines at `places` (at least one)."""
+        return Lines(
+            self.service,
+            _picked(self.ts, places),
+            _picked(self.host, places),
+            _picked(self.level, places),
+            _picked(self.text, places),
+            _picked(self.source, places) if self.source else [],
+        )
 
 
 class FieldRules:
@@ -66,31 +91,30 @@ def columns(records: Sequence[LogRecord], entry: Entry, rules: FieldRules) -> li
     latest = entry.received_ns + rules.skew_ns
     if max(ts) > latest:
         ts = [min(at, latest) for at in ts]
-    return _by_service(ts, *_read(records, entry, rules.settings))
+    services, hosts, level, text, sources = _read(records, entry, rules.settings)
+    return _by_service(Lines(services[0], ts, hosts, level, text, sources), services)
 
 
-def _by_service(
-    ts: list[int], services: list[str], hosts: list[str], level: list[int], text: list[str]
-) -> list[Lines]:
+def _by_service(whole: Lines, services: list[str]) -> list[Lines]:
     members: dict[str, list[int]] = {service: [] for service in dict.fromkeys(services)}
     if len(members) == 1:
-        return [Lines(services[0], ts, hosts, level, text)]
+        return [whole]
     for at, service in enumerate(services):
         members[service].append(at)
-    return [
-        Lines(service, *(_picked(column, places) for column in (ts, hosts, level, text)))
-        for service, places in members.items()
-    ]
+    found = [whole.picked(places) for places in members.values()]
+    for service, lines in zip(members, found, strict=True):
+        lines.service = service
+    return found
 
 
-def _picked(column: list[Any], places: list[int]) -> list[Any]:
+def _picked(column: list[Any], places: Sequence[int]) -> list[Any]:
     return [column[places[0]]] if len(places) == 1 else list(itemgetter(*places)(column))
 
 
 def _read(
     records: Sequence[LogRecord], entry: Entry, settings: FieldSettings, *, unfold: bool = True
-) -> tuple[list[str], list[str], list[int], list[str]]:
-    """Return service, host, level and text of each record."""
+) -> _Columns:
+    """Return service, host, level, text and source of each record."""
     _, _, metadata, groups, fields, *_ = zip(*records, strict=True)
     keys = list(zip(map(tuple, fields), map(bool, metadata), map(id, groups), strict=True))
     if len(kinds := dict.fromkeys(keys)) == 1:
@@ -103,13 +127,13 @@ def _read(
         read = _read_alike([records[at] for at in members], entry, settings, unfold=unfold)
         for at, line in zip(members, zip(*read, strict=True), strict=True):
             lines[at] = line
-    services, hosts, level, text = map(list, zip(*lines, strict=True))
-    return services, hosts, level, text
+    services, hosts, level, text, sources = map(list, zip(*lines, strict=True))
+    return services, hosts, level, text, sources
 
 
 def _read_alike(
     records: Sequence[LogRecord], entry: Entry, settings: FieldSettings, *, unfold: bool
-) -> tuple[list[str], list[str], list[int], list[str]]:
+) -> _Columns:
     """The same for records that have the same keys and the same group."""
     plan = plan_of(records[0], entry, settings)
     text, keys = _texts(records, plan)
@@ -129,11 +153,20 @@ def _read_alike(
         ]
     if inner:
         lines = zip(*_read(list(inner.values()), entry, settings, unfold=False), strict=True)
-        for (at, found), (service, host, number, line) in zip(inner.items(), lines, strict=True):
+        for (at, found), (service, host, number, line, _) in zip(inner.items(), lines, strict=True):
             services[at], hosts[at], level[at] = service, host, number
             if not found.record.keys().isdisjoint(settings.text):  # else the object as it came is the text
                 text[at] = line
-    return services, hosts, level, text
+    return services, hosts, level, text, _sources(records, entry, plan.source)
+
+
+def _sources(records: Sequence[LogRecord], entry: Entry, look: Look) -> list[str]:
+    base = f"{entry.agent}{_BETWEEN}{entry.tag}"
+    if not look.places:
+        return [f"{base}{_BETWEEN}{look.otherwise}" if look.otherwise else base] * len(records)
+    found = names(_values(records, look))
+    distinct = {name: f"{base}{_BETWEEN}{name}" if name else base for name in set(found)}
+    return list(map(distinct.__getitem__, found))
 
 
 def _texts(records: Sequence[LogRecord], plan: Plan) -> tuple[list[str], list[str | None]]:

@@ -47,6 +47,24 @@ class FlowSettings(BaseModel):
         ge=1,
         description="New or changed templates of a service whose text one tick reports; others follow with the next",
     )
+    trace_ticks: int = Field(
+        default=2,
+        ge=1,
+        le=100,
+        description="Ticks (of 5 s) without a further line after which a stack trace that came line by line is over",
+    )
+    trace_chars: int = Field(
+        default=65_536,
+        ge=256,
+        le=1_048_576,
+        description="Characters of one such trace; what goes beyond them is an event of its own",
+    )
+    traces_held: int = Field(
+        default=256,
+        ge=1,
+        le=100_000,
+        description="Sources of a service whose last line is remembered, the one quiet for longest out first",
+    )
     faults_per_minute: int = Field(
         default=100,
         ge=1,

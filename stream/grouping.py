@@ -161,10 +161,7 @@ class Grouping:
             if before is None:
                 services[lines.service] = lines
             else:
-                before.ts += lines.ts
-                before.host += lines.host
-                before.level += lines.level
-                before.text += lines.text
+                before.add(lines)
         return decoded.quarantine
 
     def _items(

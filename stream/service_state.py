@@ -16,7 +16,7 @@ import pickle
 from collections import Counter
 from itertools import islice, repeat
 from operator import floordiv, gt, itemgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgpack
 import zstandard
@@ -38,14 +38,24 @@ from stream.flow_settings import FlowSettings
 from stream.forgetting import Forgotten
 from stream.moments import MINUTE_NS, moment
 from stream.service_facts import ServiceFacts
+from stream.trace_join import Joined, TraceJoin
 from stream.watches import Watches
 
-SCHEMA: Final = 4
+SCHEMA: Final = 6
 _ERROR: Final = int(Level.ERROR)
 _LEVELS: Final = {int(level): level for level in Level}
 _MINUTE_COUNTS: Final = TypeAdapter(list[MinuteCount])
 _Times = tuple[int, int, int]
 """Highest level, first and last time of some lines."""
+
+
+class _Place(NamedTuple):
+    """Where facts are made: which block, when it was received, and how signals name it."""
+
+    shard: int
+    block: int
+    received_ns: int
+    named: str
 
 
 class Tools:
@@ -78,6 +88,7 @@ class ServiceState:
         settings = tools.settings
         self._miner = TemplateMiner(name, tools.template_key, settings.templates, tools.masker)
         self._watches = Watches(settings.detectors, name)
+        self._traces = TraceJoin(settings.trace_ticks, settings.trace_chars, settings.traces_held)
         self._newest_ns: int | None = None  # newest time of a line, never ahead of its receipt
         self._heard_ns = 0  # receive time of the newest block with lines
         self._watermark_ns = 0
@@ -93,25 +104,81 @@ class ServiceState:
         """Number of templates."""
         return len(self._miner)
 
+    @property
+    def held(self) -> list[str]:
+        """Raw lines that wait for the next one of their source."""
+        return self._traces.held
+
     def take(self, lines: Lines, shard: int, block: int, received_ns: int, series: str = "") -> ServiceFacts:
-        """Learn the lines of one block of a series and return what is to be reported."""
-        named = _named(series, block)
+        """Learn the lines of one block of a series and return what is to be reported.
+
+        `traffic` has every line in the block that it came in; the rest is of events (`stream.trace_join`).
+        """
+        place = _Place(shard, block, received_ns, _named(series, block))
+        joined = self._traces.take(lines)
+        newest_ns = max(lines.ts)
+        known_ns = min(newest_ns, received_ns)
+        if len(joined.events):
+            facts, errors = self._learn(joined, place)
+        else:
+            more = [str(head) for head, _ in joined.more], [text for _, text in joined.more]
+            found = self._watches.take_more(more, known_ns, received_ns)
+            facts, errors = ServiceFacts(signals=[self._signal(each, place) for each in found]), 0
+        facts.traffic.append(
+            ServiceTraffic(service=self.safe_name, lines=len(lines), errors=errors, last_ts=moment(newest_ns))
+        )
+        self._heard_ns = received_ns
+        self._newest_ns = known_ns if self._newest_ns is None else max(self._newest_ns, known_ns)
+        facts.signals += [self._signal(each, place) for each in self._move_on(self._newest_ns)]
+        return facts
+
+    def tick(self, shard: int, block: int, received_ns: int, series: str = "") -> ServiceFacts:
+        """Let time go on: windows close, what waits is reported, and so is a silence."""
+        place = _Place(shard, block, received_ns, _named(series, block))
+        facts = self._late(self._traces.tick(self.name), place)
+        for template_id, times in self._grown.items():
+            self._due[template_id] = _joined(self._due.get(template_id), times)
+        self._grown.clear()
+        facts.patterns += self._patterns(self._tools.settings.patterns_per_tick)
+        if self._newest_ns is None:
+            return facts
+        facts.signals += [
+            self._signal(each, place)
+            for each in (
+                *self._move_on(self._newest_ns + max(0, received_ns - self._heard_ns)),
+                *self._watches.tick(self._newest_ns, received_ns),
+            )
+        ]
+        return facts
+
+    def close(self, shard: int, block: int, received_ns: int, series: str = "") -> ServiceFacts:
+        """Return what is to be reported before the service is forgotten: the lines that wait."""
+        place = _Place(shard, block, received_ns, _named(series, block))
+        return self._late(self._traces.close(self.name), place)
+
+    # -- what one block says ------------------------------------------------------------------------------------
+
+    def _late(self, events: Lines, place: _Place) -> ServiceFacts:
+        """Learn events whose lines came, and were counted as traffic, in blocks before."""
+        if not len(events):
+            return ServiceFacts()
+        facts, errors = self._learn(Joined(events), place)
+        last_ts = moment(max(events.ts))
+        facts.traffic.append(ServiceTraffic(service=self.safe_name, lines=0, errors=errors, last_ts=last_ts))
+        return facts
+
+    def _learn(self, joined: Joined, place: _Place) -> tuple[ServiceFacts, int]:
+        """Learn the events of a block (at least one); return what they say and the number of errors."""
+        lines = joined.events
         self._packed_templates = None
         facts = ServiceFacts()
         before = self._miner.forgotten
         ids = self._miner.learn_many(lines.text)
         if lost := self._miner.forgotten - before:
-            self._tools.forgotten.templates_of(self.safe_name, lost, received_ns)
+            self._tools.forgotten.templates_of(self.safe_name, lost, place.received_ns)
+        self._traces.bind(ids)
         facts.counts, facts.late = self._count(lines, ids)
-        seen = self._watches.see(lines, ids, received_ns, self._template)
-        facts.traffic.append(
-            ServiceTraffic(
-                service=self.safe_name,
-                lines=len(ids),
-                errors=len(seen.errors),
-                last_ts=moment(seen.newest_ns),
-            )
-        )
+        seen = self._watches.see(lines, ids, place.received_ns, self._template)
         self._await_report(lines, ids)
         facts.patterns = self._patterns(self._tools.settings.patterns_per_block)
         facts.errors = [
@@ -123,36 +190,17 @@ class ServiceState:
                 level=_LEVELS[group.level],
                 template_id=group.template_id,
                 count=group.lines,
-                shard=shard,
-                block=block,
+                shard=place.shard,
+                block=place.block,
             )
             for group in seen.errors.groups()
         ]
-        facts.signals = [self._signal(each, named, received_ns) for each in self._watches.take(seen)]
-        self._heard_ns = received_ns
-        self._newest_ns = seen.known_ns if self._newest_ns is None else max(self._newest_ns, seen.known_ns)
-        facts.signals += [self._signal(each, named, received_ns) for each in self._move_on(self._newest_ns)]
-        return facts
-
-    def tick(self, block: int, received_ns: int, series: str = "") -> ServiceFacts:
-        """Let time go on: windows close, what waits is reported, and so is a silence."""
-        for template_id, times in self._grown.items():
-            self._due[template_id] = _joined(self._due.get(template_id), times)
-        self._grown.clear()
-        facts = ServiceFacts(patterns=self._patterns(self._tools.settings.patterns_per_tick))
-        if self._newest_ns is None:
-            return facts
-        named = _named(series, block)
-        facts.signals += [
-            self._signal(each, named, received_ns)
-            for each in (
-                *self._move_on(self._newest_ns + max(0, received_ns - self._heard_ns)),
-                *self._watches.tick(self._newest_ns, received_ns),
-            )
-        ]
-        return facts
-
-    # -- what one block says ------------------------------------------------------------------------------------
+        more = (
+            [head if isinstance(head, str) else ids[head] for head, _ in joined.more],
+            [text for _, text in joined.more],
+        )
+        facts.signals = [self._signal(each, place) for each in self._watches.take(seen, more)]
+        return facts, len(seen.errors)
 
     def _count(self, lines: Lines, ids: list[str]) -> tuple[list[MinuteCount], int]:
         minutes = list(map(floordiv, lines.ts, repeat(MINUTE_NS)))
@@ -227,13 +275,15 @@ class ServiceState:
         mined = self._miner.mined(template_id)
         return "" if mined is None else mined.template
 
-    def _signal(self, found: Finding, block: str, received_ns: int) -> Signal:
+    def _signal(self, found: Finding, place: _Place) -> Signal:
         gate, kind = self._tools.gate, SignalKind(found.kind)
         mined = None if found.template_id is None else self._miner.mined(found.template_id)
         about = found.template_id or found.host or ""
         return Signal(
             id=self._signal_id(
-                kind, f"{about}{found.evidence.get('figure', '')}{found.evidence.get('number', '')}", block
+                kind,
+                f"{about}{found.evidence.get('figure', '')}{found.evidence.get('number', '')}",
+                place.named,
             ),
             kind=kind,
             service=self.safe_name,
@@ -242,7 +292,7 @@ class ServiceState:
             template=None if mined is None else gate.template(mined.template),
             level=found.level,
             at=moment(found.at_ns),
-            seen_at=moment(received_ns),
+            seen_at=moment(place.received_ns),
             score=found.score,
             threshold=found.threshold,
             evidence={
@@ -274,6 +324,7 @@ class ServiceState:
                 self._newest_ns,
                 self._heard_ns,
                 self._watermark_ns,
+                self._traces.dump(),
             ),
             protocol=5,
         )
@@ -312,7 +363,9 @@ class ServiceState:
             service._newest_ns,
             service._heard_ns,
             service._watermark_ns,
+            traces,
         ) = pickle.loads(decompress(stored["rest"]))  # noqa: S301
+        service._traces.load(traces)
         return service
 
 

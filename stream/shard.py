@@ -12,6 +12,7 @@ touched.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgpack
@@ -20,7 +21,6 @@ from models.errors import MaydayError
 from models.sanitizer.guard import guarded
 from storage.facts import BlockFacts
 from storage.seal import Seal
-from stream.fields import Lines
 from stream.flow_errors import StateUnreadable
 from stream.grouping import FAULT, Aside, Faults, ShardBlock, key_of
 from stream.moments import moment
@@ -29,6 +29,7 @@ from stream.service_state import ServiceState, Tools
 from stream.spool import Entry, Kind, Quarantined
 
 SCHEMA: Final = 1
+_ROOM: Final = 1 << 15
 _PART: Final = 1 << 24
 """Parts of a block that are no entries of it: lines kept aside by a shard are numbered from here."""
 
@@ -65,24 +66,23 @@ class Shard:
         for place, lines in enumerate(item.lines):
             if not len(lines):
                 continue
+            quarantined += self._make_room(lines.service, item, place, facts)
+            waited = self._waiting(lines.service)
             try:
                 with guarded("learning the lines of a service"):
-                    found = self._service(lines.service, item.received_ns).take(
-                        lines, self.number, item.block, item.received_ns, item.series
-                    )
+                    found = self._service(lines.service).take(lines, *self._of(item))
             except MaydayError as error:
-                self._keep_aside(item, place, lines, error)
-                quarantined += 1
+                quarantined += self._keep_aside(item, place, lines.service, [*waited, *lines.text], error)
                 continue
             facts.add(found)
         if item.tick:
-            for name in list(self._services):
+            for place, name in enumerate(list(self._services), len(item.lines)):
+                waited = self._waiting(name)
                 try:
                     with guarded("letting time go on for a service"):
-                        ticked = self._services[name].tick(item.block, item.received_ns, item.series)
+                        ticked = self._services[name].tick(*self._of(item))
                 except MaydayError as error:
-                    del self._services[name]
-                    self._faults.add(item.received_ns, error)
+                    quarantined += self._keep_aside(item, place, name, waited, error)
                 else:
                     facts.add(ticked)
         if not (facts.traffic or facts.patterns or facts.signals or quarantined):
@@ -114,24 +114,53 @@ class Shard:
             service = ServiceState.load(packed, self._tools)
             self._services[service.name] = service
 
-    def _service(self, name: str, received_ns: int) -> ServiceState:
+    def _of(self, item: ShardBlock) -> tuple[int, int, int, str]:
+        return self.number, item.block, item.received_ns, item.series
+
+    def _service(self, name: str) -> ServiceState:
         service = self._services.get(name)
         if service is None:
-            while len(self._services) >= self._tools.settings.services_per_shard:
-                _, quietest = self._services.popitem(last=False)
-                self._tools.forgotten.service(quietest.safe_name, received_ns)
             service = self._services[name] = ServiceState(name, self._tools)
         else:
             self._services.move_to_end(name)
         return service
 
-    def _keep_aside(self, item: ShardBlock, place: int, lines: Lines, error: MaydayError) -> None:
-        self._services.pop(lines.service, None)
-        raw = "\n".join(lines.text).encode("utf-8", "surrogatepass")
-        entry = Entry(Kind.TEXT, item.received_ns, "", "", lines.service, None, {}, raw)
+    def _waiting(self, name: str) -> list[str]:
+        """Return the lines of a service that wait: counted nowhere yet."""
+        service = self._services.get(name)
+        return [] if service is None else service.held
+
+    def _make_room(self, name: str, item: ShardBlock, place: int, facts: ServiceFacts) -> int:
+        """Forget the quietest services where a new one needs room, after what waits in them was learnt.
+
+        Returns how often something was kept aside instead.
+        """
+        failed = 0
+        while name not in self._services and len(self._services) >= self._tools.settings.services_per_shard:
+            quietest = next(iter(self._services))
+            service, waited = self._services[quietest], self._waiting(quietest)
+            try:
+                with guarded("learning the last lines of a service"):
+                    facts.add(service.close(*self._of(item)))
+            except MaydayError as error:
+                failed += self._keep_aside(item, _ROOM + place, quietest, waited, error)
+            self._services.pop(quietest, None)
+            self._tools.forgotten.service(service.safe_name, item.received_ns)
+        return failed
+
+    def _keep_aside(
+        self, item: ShardBlock, place: int, name: str, texts: Sequence[str], error: MaydayError
+    ) -> int:
+        """Forget a service and keep lines of it aside, those that waited too; return how many messages that makes."""
+        self._services.pop(name, None)
+        self._faults.add(item.received_ns, error)
+        if not texts:
+            return 0
+        raw = "\n".join(texts).encode("utf-8", "surrogatepass")
+        entry = Entry(Kind.TEXT, item.received_ns, "", "", name, None, {}, raw)
         part = _PART + (self.number << 16) + place
         self._aside.add([Quarantined(item.block, part, item.received_ns, FAULT, entry, item.series)])
-        self._faults.add(item.received_ns, error)
+        return 1
 
     def _context(self) -> bytes:
         return b"shard " + key_of(self.number).encode()

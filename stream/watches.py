@@ -28,6 +28,9 @@ from stream.seen import Seen
 
 _SECOND: Final = 10**9
 _MINUTE_S: Final = 60
+Joined = tuple[Sequence[str], Sequence[str]]
+"""Template ids and texts."""
+NO_MORE: Final[Joined] = ((), ())
 
 
 class Watches:
@@ -66,8 +69,8 @@ class Watches:
 
         return Seen(lines, ids, fails, received_ns, self._slot_seconds)
 
-    def take(self, seen: Seen) -> list[Finding]:
-        """Return what a block says."""
+    def take(self, seen: Seen, more: Joined = NO_MORE) -> list[Finding]:
+        """Return what a block says; `more` are lines that were joined to others, which are searched for personal data only."""
         self._silence.heard(seen.received_ns)
         lines = seen.lines
         self._forecast.take(lines.text, seen.ids, lines.ts, lines.host, lines.level, seen.received_ns)
@@ -78,9 +81,14 @@ class Watches:
             *self._templates.take(seen.usual_counts(), seen.lasts(), seen.known_ns),
             *self._hosts.take(seen.host_counts(), seen.known_ns),
             *self._gauges.take(seen.samples(self._due)),
-            *self._personal.take(seen.ids, seen.lines.text, seen.known_ns),
+            *self._personal.take(*_behind(seen, more), seen.known_ns),
             *self._clocks.take(seen.hosts().items(), seen.received_ns),
         ]
+
+    def take_more(self, more: Joined, known_ns: int, received_ns: int) -> list[Finding]:
+        """The same for a block of which every line was joined to one of before, or waits."""
+        self._silence.heard(received_ns)
+        return self._personal.take(*more, known_ns)
 
     def tick(self, newest_ns: int, received_ns: int) -> list[Finding]:
         """Let time go on; return a silence if one is to be reported. `newest_ns` is the newest time of a line."""
@@ -110,6 +118,10 @@ class Watches:
             return False
         self._sampled.put(template_id, max(at, 1))
         return True
+
+
+def _behind(seen: Seen, more: Joined) -> Joined:
+    return ([*seen.ids, *more[0]], [*seen.lines.text, *more[1]]) if more[0] else (seen.ids, seen.lines.text)
 
 
 def _forecast(found: LimitAhead) -> Finding:

@@ -13,6 +13,7 @@ from models.detectors.error_burst import ErrorBurst
 from models.detectors.gauge_shift import GaugeShift
 from models.detectors.new_error_template import NewErrorTemplate
 from models.detectors.precedence import Precedence
+from models.detectors.rhythm import Rhythm
 from models.detectors.sequence_break import SequenceBreak
 from models.detectors.session_shape import SessionShape
 from models.detectors.settings import DetectorSettings
@@ -25,6 +26,7 @@ DETECTORS: tuple[type[Detector], ...] = (
     Silence,
     TrafficDrop,
     GaugeShift,
+    Rhythm,
     SessionShape,
     SequenceBreak,
     Precedence,
@@ -41,6 +43,7 @@ __all__ = [
     "NewErrorTemplate",
     "Precedence",
     "Reason",
+    "Rhythm",
     "SequenceBreak",
     "SessionShape",
     "Silence",

@@ -6,7 +6,8 @@ trickle): the open slot counts as far as it goes. The longest window counts only
 above the usual too, or a burst would seem to go on for minutes after its end. A slot is learnt once event
 time has passed it and the lateness, and only if no window over it was flagged.
 
-A burst is reported at its beginning and then once per `repeat_seconds` of event time. A burst that goes on
+A burst is reported at its beginning and then once per `repeat_seconds` of event time, unless it comes at its usual hour, no
+stronger and no longer than it always does (`models.detectors.season`). A burst that goes on
 for `accept_seconds` is taken for what is usual from then on: a constant level of harmless errors is reported
 for a while and then never again.
 """
@@ -20,6 +21,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from models.detectors.error_burst import ErrorBurst
+from models.detectors.season import Season
 from models.detectors.settings import DetectorSettings
 
 WINDOWS: Final = (1, 2, 6, 30)
@@ -77,6 +79,7 @@ class BurstWatch:
         self._began: int | None = None  # slot in which the burst began that is going on
         self._last = 0  # newest slot that was flagged
         self._reported = 0  # slot of the last report
+        self._season = Season(settings)
 
     def __len__(self) -> int:
         return len(self._slots)
@@ -152,15 +155,23 @@ class BurstWatch:
             if score > best[0]:
                 best = (score, length, window)
         score, length, window = best
-        if score < self.threshold or not self._report(self._newest):
+        if score < self.threshold:
             return None
-        templates: Counter[str] = Counter()
-        for slot in self._window(min(length, _RECENT)):  # what fails now, not what failed minutes ago
-            templates.update(slot.templates)
-        most = max(((count, template_id) for template_id, count in templates.items()), default=(0, None))
+        usual = self._season.goes_on(
+            self._newest * self._settings.slot_seconds,
+            _errors(self._window(_RECENT)),
+            _commonest(window)[0] or "",
+        )
+        if not self._report(self._newest):
+            return None
+        if usual:
+            # Once it is more than that, it is reported at once.
+            self._reported -= self._settings.repeat_seconds
+            return None
+        most = _commonest(self._window(min(length, _RECENT)))  # what fails now, not what failed minutes ago
         lines = sum(slot.lines for slot in window)
         seconds = length * self._settings.slot_seconds
-        return Burst(score, _errors(window), lines, self._detector.usual(length), seconds, most[1], most[0])
+        return Burst(score, _errors(window), lines, self._detector.usual(length), seconds, *most)
 
     def _window(self, length: int) -> list[_Slot]:
         numbers = range(self._newest - length + 1, self._newest + 1)
@@ -201,3 +212,11 @@ class BurstWatch:
 
 def _errors(window: list[_Slot]) -> int:
     return sum(slot.errors for slot in window)
+
+
+def _commonest(window: list[_Slot]) -> tuple[str | None, int]:
+    """Return the template with the most errors in a window, and how many they are."""
+    templates: Counter[str] = Counter()
+    for slot in window:
+        templates.update(slot.templates)
+    return max(templates.items(), key=lambda each: (each[1], each[0]), default=(None, 0))

@@ -3,6 +3,9 @@
 Counts per slot of event time, the slot that is still open left aside. Windows of one minute and of five are held against the
 slots before them; a slot is learnt once no window over it was flagged. A drop is reported at its beginning and once per
 `repeat_seconds`, and is the usual after `accept_seconds`. A service that says nothing at all is told of by its silence.
+
+A drop at its usual hour, no deeper and no longer than it always is, is not reported. What is: a rise (the burst of a nightly job)
+that came at its hour for a week and stays away.
 """
 
 from __future__ import annotations
@@ -10,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from models.detectors.base import Finding
+from models.detectors.base import Finding, against
+from models.detectors.season import Season
 from models.detectors.settings import DetectorSettings
 from models.detectors.traffic_drop import TrafficDrop
 
@@ -34,6 +38,7 @@ class DropWatch:
         self._began: int | None = None
         self._last = 0
         self._reported = 0
+        self._drops, self._rises = Season(settings), Season(settings)
 
     def take(self, slots: Mapping[int, int]) -> list[Finding]:
         """Take in lines by slot (time // length of a slot); return a drop if one is to be reported."""
@@ -54,6 +59,9 @@ class DropWatch:
 
     def _judge(self, number: int) -> list[Finding]:
         """Judge the windows that end with slot `number`, which is over."""
+        missing = self._missing(number)
+        if missing:
+            return missing
         best, expected, seen, window = 0.0, 0.0, 0, 0
         for length in _WINDOWS:
             lines = sum(self._slots.get(each, 0) for each in range(number - length + 1, number + 1))
@@ -71,6 +79,13 @@ class DropWatch:
             return []
         self._last = number
         seconds = self._settings.slot_seconds
+        if self._drops.goes_on(number * seconds, expected / (seen + 1)):
+            if self._began is None:
+                self._began = number
+            elif (number - self._began) * seconds >= self._settings.accept_seconds:
+                self._accept(number)
+            self._reported = 0  # once it is more than that, it is reported at once
+            return []
         if self._began is None:
             self._began = number
         elif (number - self._began) * seconds >= self._settings.accept_seconds:
@@ -87,6 +102,31 @@ class DropWatch:
                 TrafficDrop.threshold,
                 evidence={"lines": seen, "usual": round(expected, 1), "window_s": window * seconds},
             )
+        ]
+
+    def _missing(self, number: int) -> list[Finding]:
+        """Follow the rises; return one that was due and did not come while the service went on talking."""
+        if not self._slots.get(number):
+            return []
+        length = _WINDOWS[-1]
+        lines = sum(self._slots.get(each, 0) for each in range(number - length + 1, number + 1))
+        usual = self._detector.usual(length)
+        at_s = number * self._settings.slot_seconds
+        if self._detector.rises({"lines": lines, "slots": length}):
+            self._rises.goes_on(at_s, lines)
+        due = self._rises.missing(at_s)
+        if due is None:
+            return []
+        evidence: dict[str, int | float | str] = {
+            "lines": lines,
+            "usual": round(due, 1),
+            "window_s": length * self._settings.slot_seconds,
+        }
+        score = against(max(due - lines, 0.0), max(usual, 1.0))
+        if score < TrafficDrop.threshold:
+            return []
+        return [
+            Finding(self.kind, (number + 1) * self._slot_ns, score, TrafficDrop.threshold, evidence=evidence)
         ]
 
     def _learn(self, until: int) -> None:

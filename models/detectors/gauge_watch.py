@@ -2,7 +2,8 @@
 
 Of every template one line per block is looked at, the last, so the cost follows the number of templates and not of lines. A value
 is learnt once it is some minutes old and nothing was wrong with its figure meanwhile. A shift is reported at its beginning and
-once per `repeat_seconds`; after `accept_seconds` it is the usual. Times are ns of event time.
+once per `repeat_seconds`; after `accept_seconds` it is the usual. A shift at its usual hour, no greater and no longer than it
+always is, is not reported. Times are ns of event time.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Final
 from models.detectors.base import Finding
 from models.detectors.gauge_shift import GaugeShift
 from models.detectors.gauges import Gauge, gauges
+from models.detectors.season import Season
 from models.detectors.settings import DetectorSettings
 
 _SECOND: Final = 10**9
@@ -25,8 +27,11 @@ _FIGURES: Final = 256
 """Figures of one service that are watched, the one unseen for longest out first."""
 
 
+_EPISODES: Final = 48
+
+
 class _Figure:
-    __slots__ = ("began", "detector", "gauge", "last", "latest", "reported", "waiting")
+    __slots__ = ("began", "detector", "gauge", "last", "latest", "reported", "season", "waiting")
 
     def __init__(self, gauge: Gauge) -> None:
         self.gauge = gauge
@@ -36,6 +41,7 @@ class _Figure:
         self.began: int | None = None
         self.last = 0
         self.reported = 0
+        self.season: Season | None = None  # of those that ever shifted
 
 
 class GaugeWatch:
@@ -44,6 +50,7 @@ class GaugeWatch:
     kind = "figure_shift"
 
     def __init__(self, settings: DetectorSettings) -> None:
+        self._settings = settings
         self._plain_most = settings.known_templates
         self._repeat_ns = settings.repeat_seconds * _SECOND
         self._accept_ns = settings.accept_seconds * _SECOND
@@ -92,6 +99,12 @@ class GaugeWatch:
                     figure.detector.learn_one({"value": figure.waiting.popleft()[1]})
             return None
         figure.last = max(figure.last, at)
+        figure.season = figure.season or Season(self._settings, _EPISODES)
+        usual = figure.season.goes_on(at / _SECOND, sorted(latest)[len(latest) // 2])
+        if usual:
+            figure.began, figure.reported = at, 0  # once it is more than that, it is reported at once
+            figure.waiting.clear()
+            return None
         if figure.began is None:
             figure.began = at
             figure.waiting.clear()  # what led up to it is not usual

@@ -75,6 +75,18 @@ class DetectorSettings(BaseModel):
     session_accept_span_hours: int = Field(
         default=24, ge=2, description="hours that those have to span at least"
     )
+    season_times: int = Field(
+        default=3,
+        ge=2,
+        le=5,
+        description="times that something has to come at the same hour, in five days or five weeks, to be usual then",
+    )
+    season_tolerance_seconds: int = Field(
+        default=1200, ge=60, le=7200, description="how far from its hour it may begin"
+    )
+    season_factor: float = Field(
+        default=2.0, ge=1, description="times as strong as at that hour before, and it is not usual any more"
+    )
     forecast: ForecastSettings = Field(
         default_factory=ForecastSettings, description="figures that are followed to their limits"
     )

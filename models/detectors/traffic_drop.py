@@ -45,6 +45,17 @@ class TrafficDrop(Detector):
         """Return the usual number of lines in a window of `slots`."""
         return max(0.0, float(self._slots.obj.mean.get())) * slots
 
+    def rises(self, x: Features) -> bool:
+        """Say whether a window has twice the usual lines, and by far more than chance."""
+        expected, lines = self.usual(x["slots"]), float(x["lines"])
+        if self._slots.obj.mean.n < self.least_slots or lines < 2 * expected or lines <= 0:
+            return False
+        if expected <= 0:
+            return lines >= -math.log(self.false_alarms)
+        surprise = expected - lines + lines * math.log(lines / expected)
+        dispersion = max(1.0, float(self._slots.obj.get()) / self.usual())
+        return surprise / dispersion >= -math.log(self.false_alarms)
+
     def score_one(self, x: Features) -> float:
         expected, lines = self.usual(x["slots"]), float(x["lines"])
         if self._slots.obj.mean.n < self.least_slots or lines >= expected or expected <= 0:

@@ -12,19 +12,21 @@ from __future__ import annotations
 
 import re
 
-_NAME = rb"[A-Za-z_$][\w$]*(?:[./][A-Za-z_$][\w$]*)*"
-_BEGINS = re.compile(
-    rb"Traceback \(most recent call last\):|goroutine \d+ \[|(?:Caused by|Suppressed|Wrapped by): "
+NAME = r"[A-Za-z_$][\w$]*(?:[./][A-Za-z_$][\w$]*)*"
+BEGINS = r"Traceback \(most recent call last\):|goroutine \d+ \["
+CAUSE = r"(?:Caused by|Suppressed|Wrapped by): "
+EXCEPTION = (
+    r"(?:Exception in thread \S+ )?" + NAME + r"(?:Exception|Error|Throwable|Interrupt|Exit)(?::\s|\s*$)"
 )
-_EXCEPTION = re.compile(
-    rb"(?:Exception in thread \S+ )?" + _NAME + rb"(?:Exception|Error|Throwable|Interrupt|Exit)(?::\s|\s*$)"
-)
-_FURTHER = re.compile(
-    rb"During handling of the above exception|The above exception was the direct cause"
-    rb"|\.{3} \d+ |created by |[\])}]+[,;]?\s*$"
-)
-_LAST = re.compile(_NAME + rb"(?::\s|\s*$)")  # what Python writes below its frames
-_GO_FRAME = re.compile(rb"[\w./*()\[\]{}-]+\(.*\)\s*$")
+CHAINED = r"During handling of the above exception|The above exception was the direct cause"
+FURTHER = CHAINED + r"|\.{3} \d+ |created by |[\])}]+[,;]?\s*$"
+LAST = NAME + r"(?::\s|\s*$)"  # what Python writes below its frames
+GO_FRAME = r"[\w./*()\[\]{}-]+\(.*\)\s*$"
+"""Shapes of the lines of traces, as sources of patterns: here they are looked for in bytes, in the flow in text."""
+
+_BEGINS = re.compile(f"{BEGINS}|{CAUSE}".encode())
+_EXCEPTION, _FURTHER = re.compile(EXCEPTION.encode()), re.compile(FURTHER.encode())
+_LAST, _GO_FRAME = re.compile(LAST.encode()), re.compile(GO_FRAME.encode())
 
 
 class Trace:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.forecast import Case, play_filling, play_healthy
+from benchmarks.forecast import Case, figure, play_filling, play_healthy
 from benchmarks.forecast_logs import Service, Voice, blocks
 from benchmarks.forecast_worlds import DEVELOPMENT, FILLINGS, HEALTHY, SCORED, filling, healthy
+from benchmarks.prove import PARTS
 
 ROOT = Path(__file__).parents[2]
 
@@ -48,6 +49,29 @@ def test_a_leak_is_announced_and_a_healthy_morning_is_quiet() -> None:
     assert case.announced
     assert case.false == 0
     assert play_healthy(7002, 3, DEVELOPMENT).total() == 0
+
+
+def test_fillings_of_other_seeds_are_announced_and_healthy_hours_are_quiet() -> None:
+    cases = [play_filling(7101 + n, kind, DEVELOPMENT) for n, kind in enumerate(FILLINGS)]
+    hours = 2
+    rate = play_healthy(7101, hours, DEVELOPMENT).total() / hours
+    assert sum(case.announced for case in cases) >= 0.8 * len(cases)
+    assert rate == 0
+    assert figure(cases, [rate], 7101).startswith(
+        f"announced {sum(case.announced for case in cases)}/{len(cases)} ("
+    )
+
+
+def test_the_proof_of_the_forecast_ends_with_its_figure() -> None:
+    small = ["--cases", "1", "--logs", "1", "--hours", "0.5", "--seed", "3", "--development"]
+    done = subprocess.run(
+        [sys.executable, *PARTS["forecast"], *small], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0
+    last = done.stdout.splitlines()[-1]
+    assert last.endswith("seeds from 7003")
+    assert "/1 (" in last
+    assert " an hour in 1 healthy logs" in last
 
 
 def test_a_warning_that_comes_late_is_none() -> None:

@@ -329,8 +329,5 @@ def test_a_batch_reads_as_its_records_do_one_by_one(records: list[LogRecord]) ->
     for one in records:
         (found,) = columns([one], entry(), RULES)
         lines = alone.setdefault(found.service, Lines(found.service))
-        lines.ts += found.ts
-        lines.host += found.host
-        lines.level += found.level
-        lines.text += found.text
+        lines.add(found)
     assert columns(records, entry(), RULES) == list(alone.values())
