@@ -22,6 +22,7 @@ from bot.slack.settings import SlackSettings
 
 LOG = logging.getLogger(__name__)
 PING = 5.0  # seconds: a connection that died is noticed after at most about four of these
+RECEIVER_ENDS = 0.05  # seconds, after which the receiving thread is told again that its session has ended
 
 
 class SocketMode:
@@ -78,14 +79,23 @@ class SocketMode:
 
 
 def hang_up(client: SocketModeClient) -> None:
-    """Close a client at once; by itself it would first wait for its next receive and its next message in vain."""
+    """Close a client at once; by itself it would first wait for its next receive and its next message in vain.
+
+    Its receiving thread may be just about to take up a session: it then marks that session as running although it was
+    ended, and would wait on it for ever. So the session is ended until that thread is gone.
+    """
     client.auto_reconnect_enabled = client.default_auto_reconnect_enabled = False
-    under = client.current_session.sock if client.current_session is not None else None
-    if under is not None:
-        with contextlib.suppress(OSError):  # already gone
-            under.shutdown(socket.SHUT_RDWR)
     client.closed = True
     client.message_queue.put(None)
+    receiver = client.current_session_runner
+    receiver.event.set()
+    while receiver.is_alive():
+        client.current_session_state.terminated = True
+        under = client.current_session.sock if client.current_session is not None else None
+        if under is not None:
+            with contextlib.suppress(OSError):  # already gone
+                under.shutdown(socket.SHUT_RDWR)
+        receiver.thread.join(RECEIVER_ENDS)
     try:
         client.close()
     except (

@@ -34,38 +34,37 @@ from storage.seal import KeyRing
 from storage.transaction import Transaction
 
 COOKBOOK = Path(__file__).parents[2] / "docs" / "cookbook.sql.md"
-NOW = datetime.now(UTC)  # the questions say now(), so the story is told around the real one
 SQL = {question.name: question.sql for question in QUESTIONS}
 
 
-def _ago(**parts: float) -> datetime:
-    return NOW - timedelta(**parts)
-
-
-def _story(tx: Transaction) -> None:
+def _story(tx: Transaction, now: datetime) -> None:
     """Billing is deployed, breaks, is fixed and breaks again; records has a quiet change and goes silent."""
+
+    def ago(**parts: float) -> datetime:
+        return now - timedelta(**parts)
+
     billing, records = stored("billing"), stored("records")
     tx.insert(
         ChangeMarker(id="rel-1", service=billing, kind=ChangeMarkerKind.DEPLOY, version=stored("3.8.0"),
-                     at=_ago(minutes=35), recorded_by="pipeline")
+                     at=ago(minutes=35), recorded_by="pipeline")
     )  # fmt: skip
     tx.insert(
         ChangeMarker(id="rel-2", service=records, kind=ChangeMarkerKind.CONFIG, version=stored("7"),
-                     at=_ago(hours=5), recorded_by="pipeline")
+                     at=ago(hours=5), recorded_by="pipeline")
     )  # fmt: skip
-    times = {"fault_at": _ago(minutes=31), "detected_at": _ago(minutes=30)}
+    times = {"fault_at": ago(minutes=31), "detected_at": ago(minutes=30)}
     tx.insert(
         Incident(
             id="INC-1", title=stored("Errors in billing"), severity=Severity.SEV1, service=billing,
-            acknowledged_at=_ago(minutes=26), acknowledged_by="oncall", responded_at=_ago(minutes=25),
-            status=IncidentStatus.INVESTIGATING, updated_at=NOW, **times,
+            acknowledged_at=ago(minutes=26), acknowledged_by="oncall", responded_at=ago(minutes=25),
+            status=IncidentStatus.INVESTIGATING, updated_at=now, **times,
         )
     )  # fmt: skip
     tx.insert(
         Incident(
             id="INC-2", title=stored("Slow answers"), severity=Severity.SEV3, service=stored("auth"),
-            detected_at=_ago(hours=30), acknowledged_at=_ago(hours=29), acknowledged_by="lead",
-            resolved_at=_ago(hours=28), status=IncidentStatus.CLOSED, updated_at=NOW,
+            detected_at=ago(hours=30), acknowledged_at=ago(hours=29), acknowledged_by="lead",
+            resolved_at=ago(hours=28), status=IncidentStatus.CLOSED, updated_at=now,
         )
     )  # fmt: skip
     for seq, kind, actor, data in (
@@ -75,7 +74,7 @@ def _story(tx: Transaction) -> None:
         (4, "severity", "lead", {"from": 2, "to": 1}),
     ):
         tx.insert(
-            IncidentEvent(incident_id="INC-1", seq=seq, at=_ago(minutes=30 - seq), kind=kind, actor=actor,
+            IncidentEvent(incident_id="INC-1", seq=seq, at=ago(minutes=30 - seq), kind=kind, actor=actor,
                           text=stored(kind), data=data)
         )  # fmt: skip
     tx.audit("incident.ack", "oncall", incident="INC-1")
@@ -84,11 +83,14 @@ def _story(tx: Transaction) -> None:
     tx.execute(
         """INSERT INTO signal VALUES ('s1', 'error_burst', 'billing', NULL, 't-pool', 'pool is empty', 17, ?, ?,
            0.97, 0.8, '{}', 41, 'opened', 'burst', 'INC-1', false, NULL)""",
-        [_ago(minutes=31), _ago(minutes=31)],
+        [ago(minutes=31), ago(minutes=31)],
     )
 
 
-def _facts() -> list[BlockFacts]:
+def _facts(now: datetime) -> list[BlockFacts]:
+    def ago(**parts: float) -> datetime:
+        return now - timedelta(**parts)
+
     billing, records, host = stored("billing"), stored("records"), stored("host-1")
 
     def minute(at: datetime) -> datetime:
@@ -116,26 +118,27 @@ def _facts() -> list[BlockFacts]:
 
     pattern = ErrorPattern(
         template_id="t-pool", service=billing, template=stored("pool is empty"), level=Level.ERROR,
-        first_seen=NOW, last_seen=NOW, distinct_parameters=5, samples=(stored("pool is empty"),),
+        first_seen=now, last_seen=now, distinct_parameters=5, samples=(stored("pool is empty"),),
     )  # fmt: skip
-    usual = [counts(day, billing, _ago(days=8 - day, minutes=10), errors=1, lines=10) for day in range(1, 8)]
+    usual = [counts(day, billing, ago(days=8 - day, minutes=10), errors=1, lines=10) for day in range(1, 8)]
     return [
         *usual,
-        counts(8, records, _ago(hours=2), errors=0, lines=50),
-        counts(9, billing, _ago(minutes=45), errors=2, lines=100),
-        counts(10, billing, _ago(minutes=30), errors=40, lines=60),
-        counts(11, billing, _ago(minutes=1), errors=0, lines=5).model_copy(update={"patterns": (pattern,)}),
+        counts(8, records, ago(hours=2), errors=0, lines=50),
+        counts(9, billing, ago(minutes=45), errors=2, lines=100),
+        counts(10, billing, ago(minutes=30), errors=40, lines=60),
+        counts(11, billing, ago(minutes=1), errors=0, lines=5).model_copy(update={"patterns": (pattern,)}),
     ]
 
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Database, duckdb.DuckDBPyConnection]]:
     layout, ring = Layout(tmp_path_factory.mktemp("questions") / "state"), KeyRing(bytes(32))
-    database = Database.open(layout, ring, FrozenClock(NOW))
-    database.write(_story)
-    facts = _facts()
+    now = datetime.now(UTC)  # the questions say now(), so the story is told around the real one
+    database = Database.open(layout, ring, FrozenClock(now))
+    database.write(lambda tx: _story(tx, now))
+    facts = _facts(now)
     database.write(lambda tx: apply_facts(tx, facts[:8]))
-    database.segments.flush(NOW, everything=True)  # part of the answers comes from files
+    database.segments.flush(now, everything=True)  # part of the answers comes from files
     database.write(lambda tx: apply_facts(tx, facts[8:]))
     database.publish()
     live = duckdb.connect()
