@@ -18,6 +18,7 @@ from typing import TypeVar
 import duckdb
 
 from models.errors import Guarded, MaydayError
+from storage.absent import remember_absence
 from storage.errors import (
     ConstraintBroken,
     DatabaseBusy,
@@ -54,6 +55,7 @@ def open_engine(
 ) -> Connection:
     """Open an in-memory instance that can attach encrypted files; spills go encrypted to `temporary`."""
     extension = httpfs()
+    remember_absence("pandas")
     connection = duckdb.connect(
         config={
             "autoinstall_known_extensions": "false",
