@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterator
 
 import pytest
 
@@ -16,7 +15,7 @@ from storage.seal import KeyRing
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What Python looks for in its path, with the finders as they are put back afterwards."""
     found: list[str] = []
 
@@ -26,7 +25,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
             found.append(name)
 
     monkeypatch.setattr(sys, "meta_path", [Listens, *(f for f in sys.meta_path if not isinstance(f, Absent))])
-    yield found
+    return found
 
 
 def test_it_is_not_found_as_before_and_no_longer_looked_for(asked: list[str]) -> None:
