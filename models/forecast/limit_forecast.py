@@ -6,7 +6,7 @@ import math
 from collections import deque
 from typing import Any, Final, NamedTuple
 
-from river import stats, time_series
+from river import stats
 
 from models.detectors.base import Detector, Features, against
 
@@ -16,7 +16,6 @@ _FADING: Final = 0.06
 """Weight of the newest error: about the last half hour speaks."""
 _AHEAD: Final = 5
 """Minutes ahead at which the forecasters are held against each other."""
-_HOLT: Final[Any] = time_series.HoltWinters  # River says nothing of its types
 _MANY: Final = 10**6  # minutes after which counting on would only grow a number
 
 
@@ -31,12 +30,21 @@ class Outlook(NamedTuple):
     error: float
 
 
+def _holt(alpha: float, beta: float) -> Any:
+    """Return a forecaster of level and trend. Imported here: River's time series bring SciPy's statistics, which takes
+    longer than all the rest of the stream together, and most processes have nothing to forecast."""
+    from river import time_series
+
+    made: Any = time_series.HoltWinters  # River says nothing of its types
+    return made(alpha, beta)
+
+
 class _Pace:
     """One forecaster, what it foresees for the next minutes, and how far it was off lately."""
 
     def __init__(self, alpha: float, beta: float) -> None:
         self.alpha, self.beta = alpha, beta
-        self.model = _HOLT(alpha, beta)
+        self.model = _holt(alpha, beta)
         self.squared = stats.EWMean(_FADING)  # error one minute ahead, squared
         self.far = stats.EWMean(_FADING)  # error `_AHEAD` minutes ahead
         self.foreseen: deque[float] = deque(maxlen=_AHEAD)
