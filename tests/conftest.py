@@ -9,5 +9,5 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--whole-day",
         action="store_true",
-        help="replay the simulated day to its end; by itself its first hour",
+        help="replay the simulated day to its end; without it, as far as its first event",
     )

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import inspect
+import io
 import json
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from report_days import START, line, write_day
@@ -18,26 +21,27 @@ from command_center.incidents.reasons import KIND, plain_why
 from storage.facts import SignalKind
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("day")
+class Replayed(NamedTuple):
+    """What a replay of a day with an outage printed, and the only incident that it wrote, with its explanation."""
+
+    folder: Path
+    out: str
+    incident: dict[str, object]
 
 
 @pytest.fixture(scope="module")
-def explained(folder: Path) -> dict[str, object]:
-    """The only incident of a day with an outage, with its explanation."""
+def replayed(tmp_path_factory: pytest.TempPathFactory) -> Replayed:
+    folder, printed = tmp_path_factory.mktemp("day"), io.StringIO()
     out = folder / "incidents.json"
-    assert run(["replay", *write_day(folder), "--explain", "all", "--json", str(out)]) == 0
+    with contextlib.redirect_stdout(printed):
+        assert run(["replay", *write_day(folder), "--explain", "inc-1", "--json", str(out)]) == 0
     found: list[dict[str, object]] = json.loads(out.read_text())
     assert len(found) == 1
-    return found[0]
+    return Replayed(folder, printed.getvalue(), found[0])
 
 
-def test_the_answer_names_what_opened_it_the_rule_the_words_and_the_change(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(["replay", *write_day(folder), "--explain", "inc-1"]) == 0
-    out = capsys.readouterr().out
+def test_the_answer_names_what_opened_it_the_rule_the_words_and_the_change(replayed: Replayed) -> None:
+    out = replayed.out
     head = out.splitlines()[0]
     assert re.fullmatch(r"INC-1  SEV[12] \w+  billing runs out of a resource.*", head)
     for words in (
@@ -56,9 +60,8 @@ def test_the_answer_names_what_opened_it_the_rule_the_words_and_the_change(
     assert "1 incident" in counts
 
 
-def test_every_signal_stands_with_score_threshold_evidence_time_and_reason(
-    explained: dict[str, object],
-) -> None:
+def test_every_signal_stands_with_score_threshold_evidence_time_and_reason(replayed: Replayed) -> None:
+    explained = replayed.incident
     told = explained["explanation"]
     assert isinstance(told, dict)
     assert told["id"] == explained["incident"]
@@ -79,9 +82,9 @@ def test_every_signal_stands_with_score_threshold_evidence_time_and_reason(
 
 
 def test_an_incident_that_is_not_there_is_refused_with_those_that_are(
-    folder: Path, capsys: pytest.CaptureFixture[str]
+    replayed: Replayed, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["replay", *write_day(folder), "--explain", "inc-12"]) == 2
+    assert run(["replay", *write_day(replayed.folder), "--explain", "inc-12"]) == 2
     said = capsys.readouterr()
     assert said.err.strip() == "mayday: there is no INC-12 in this replay. It has INC-1"
     assert "billing runs out of a resource" in said.out  # the list, to choose from
