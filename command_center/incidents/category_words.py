@@ -50,6 +50,13 @@ SURE: Final = _listed(
             "error while loading shared libraries, loading shared library, "
             "terminated by signal, server process terminated, giving up on start, cannot boot"
         ),
+        "flapping": (
+            "flapping, flaps, flapped, not the leader, not leader, no longer leader, no longer the leader, "
+            "notleaderforpartitionexception, notleaderorfollowerexception, leader changed, leader changes, leader change, "
+            "lost leadership, leadership lost, lost the leadership, stepping down, stepped down, leader election, new election, "
+            "election timeout, election started, failing over, failed over, failover to, switchover to, rejoining group, "
+            "group is rebalancing, rebalancing, goes up and down"
+        ),
         "resource_exhaustion": (
             "out of memory, oom, oom killed, oomkilled, outofmemoryerror, heap space, gc overhead, cannot allocate, memory limit, "
             "memory pressure, pool exhausted, pool is exhausted, exhausted, exhaustion, no space left, disk full, disk is full, "
@@ -99,7 +106,7 @@ SURE: Final = _listed(
         "dependency_timeout": (
             "timeout, timed out, timeouts, time out, timeoutexception, deadline exceeded, deadline, etimedout, "
             "sockettimeoutexception, readtimeout, no answer, did not answer, no response, not responding, does not respond, "
-            "did not respond, no reply, too slow, slow, hangs, hung, stuck, still waiting, waited, upstream, "
+            "did not respond, no reply, silent for, no word from, too slow, slow, hangs, hung, stuck, still waiting, waited, upstream, "
             "service unavailable, bad gateway, gateway timeout, circuit breaker, circuit open, breaker, "
             "fallback answer, default answer, breaker open, circuit is open, "
             "took too long, not answered, unanswered, overdue, lock wait, lock timeout, statement timeout"

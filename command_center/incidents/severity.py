@@ -53,6 +53,13 @@ DEFAULT_RULES: tuple[SeverityRule, ...] = (
     SeverityRule(severity=Severity.SEV2, services=2, kinds=(SignalKind.SILENCE,)),
     SeverityRule(severity=Severity.SEV2, error_share=0.25, errors=20),
     SeverityRule(severity=Severity.SEV2, categories=("retry_storm",), services=2, error_share=0.1, errors=20),
+    # Nobody reaches it, or nobody is let in: those who call it fail each time, however small a part of their work it is.
+    SeverityRule(
+        severity=Severity.SEV2,
+        categories=("network", "configuration", "authentication"),
+        services=2,
+        errors=20,
+    ),
     SeverityRule(severity=Severity.SEV3, error_share=0.02, errors=5),
     SeverityRule(
         severity=Severity.SEV3,

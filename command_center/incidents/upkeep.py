@@ -185,7 +185,7 @@ class Upkeep:
     def _repaint(self, tx: Transaction, incident: Incident, seen: Picture) -> Incident:
         """Return `incident` with what its signals now say, and enter what is news. A person's words stay."""
         own = incident.opened_by == STREAM
-        flapping = incident.category == FLAPPING
+        flapping = incident.category == FLAPPING and seen.category == UNKNOWN
         affected = tuple(dict.fromkeys((*(name for name in incident.affected_services), *seen.affected)))
         painted = amended(
             incident,
