@@ -157,7 +157,7 @@ def test_who_adds_words_to_a_step_that_is_done_already_hears_that_they_are_on_no
         rig.center.perform(before, ONCALL, cause="cli")
     timeline = rig.center.timeline(name)
     outcome = rig.center.perform(again, ONCALL, cause="cli")
-    assert (outcome.ok, outcome.reasons) == (True, ("already_done",))
+    assert (outcome.ok, outcome.reasons) == (True, ("already_done", "not_written"))
     assert outcome.message.endswith(
         "nothing has changed. What you wrote now was not put on the timeline; a note does that."
     )
