@@ -6,7 +6,7 @@ The table itself stands in `bot/grammar.py`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol
@@ -112,6 +112,11 @@ def holds_placeholders(action: Action) -> bool:
     """
     typed = (getattr(action, field, None) for field in ("title", "text", "note", "summary", "reason"))
     return any(text is not None and has_placeholder(text) for text in typed)
+
+
+def withheld(action: Action, *, ok: bool, reasons: Collection[str]) -> str:
+    """Return what is said of words that were kept as placeholders; nothing where none were kept."""
+    return WITHHELD if ok and "not_written" not in reasons and holds_placeholders(action) else ""
 
 
 def _nowhere() -> Sequence[str]:

@@ -113,7 +113,7 @@ def check_intake(at: Circumstances) -> Iterator[Finding]:
         yield Finding(
             "quarantine",
             State.LOOK,
-            f"{messages(sum(aside.values()))} did not decode and are kept aside, sealed ({reasons})",
+            f"{messages(sum(aside.values()))} did not decode; kept aside, sealed ({reasons})",
             'docs/operations.md, "Messages kept aside", says what the reasons mean and what to do at the sender',
         )
     stream = read_flow_status(at.layout)

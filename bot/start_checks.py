@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from bot.config import Config
 from models.errors import MaydayError
 from storage.layout import Layout
+from storage.seal import KeyRing, KeyUnusable
 
 if TYPE_CHECKING:
     from command_center.access.operators import Directory
@@ -26,9 +27,9 @@ class Refusal(NamedTuple):
 def refusals(config: Config, layout: Layout, environ: Mapping[str, str]) -> Iterator[Refusal]:
     """Yield which processes would end at their start, and why. Nothing is opened, made or listened on."""
     attempts: tuple[tuple[str, Callable[[], object]], ...] = (
-        ("receive", lambda: _receive(config, environ)),
+        ("receive", lambda: _receive(config, layout, environ)),
         ("stream", lambda: _stream(config)),
-        ("command", lambda: _command(config, layout)),
+        ("command", lambda: _command(config, layout, environ)),
     )
     for process, attempt in attempts:
         try:
@@ -37,10 +38,13 @@ def refusals(config: Config, layout: Layout, environ: Mapping[str, str]) -> Iter
             yield Refusal(process, error)
 
 
-def _receive(config: Config, environ: Mapping[str, str]) -> None:
+def _receive(config: Config, layout: Layout, environ: Mapping[str, str]) -> None:
     from stream.receive import protection
+    from stream.spool.segment import check_key
 
     protection(config.receive, environ)
+    if (ring := _ring(layout, environ)) is not None:
+        check_key(layout.spool, ring)
 
 
 def _stream(config: Config) -> None:
@@ -51,12 +55,24 @@ def _stream(config: Config) -> None:
     Vocabulary.base().with_words(config.words)
 
 
-def _command(config: Config, layout: Layout) -> None:
+def _command(config: Config, layout: Layout, environ: Mapping[str, str]) -> None:
     from command_center.webhook import Bearers
+    from storage.datakeys import data_key
+    from storage.predecessor import key_path
 
     directory = directory_of(config, layout)
     if config.center.webhook.listen is not None:
         Bearers(config.center.webhook.tokens, directory)
+    if (ring := _ring(layout, environ)) is not None and key_path(layout).exists():
+        data_key(key_path(layout), ring, create=False)
+
+
+def _ring(layout: Layout, environ: Mapping[str, str]) -> KeyRing | None:
+    """Return the keys in use; None where there are none yet, or none that can be read, which is said elsewhere."""
+    try:
+        return KeyRing.load(layout, create=False, environ=environ)
+    except KeyUnusable:
+        return None
 
 
 def directory_of(config: Config, layout: Layout) -> Directory:

@@ -167,6 +167,8 @@ class Supervisor:
                 if self.up and not told:
                     told = True
                     when_up()
+            if self.hopeless is None:  # which says for itself why everything stops
+                self._say("Stopping; what was taken in is finished first.")
         finally:
             self.stop()
         if self.hopeless is not None:

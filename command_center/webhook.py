@@ -21,7 +21,8 @@ the `change_id`, which stands in the records as a token if it is more than words
 | 429 | too many calls for this token, or refusals for this address; `Retry-After` says how long to wait |
 | 503 | the command center cannot record just now; try again |
 
-It listens on loopback only; a proxy with TLS goes in front of it for calls from elsewhere.
+It listens on loopback only; a proxy with TLS goes in front of it for calls from elsewhere. How many connections it
+holds is bounded, see `connections.py`.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from command_center.access.operators import Directory, Operator
 from command_center.actions import RecordChange
 from command_center.center import CommandCenter
+from command_center.connections import Connections
 from command_center.outcome import Outcome
 from command_center.settings import WebhookSettings
 from models.clock import Clock
@@ -132,6 +134,7 @@ class ChangeWebhook:
         self._bearers = Bearers(settings.tokens, directory)
         self._calls = Meter(settings.per_minute, clock)
         self._refusals = Meter(settings.per_minute, clock)
+        self.connections = Connections()
 
     def app(self) -> web.Application:
         """Return the application; its body limit is that of the settings."""
@@ -142,7 +145,8 @@ class ChangeWebhook:
     async def _record(self, request: web.Request) -> web.Response:
         operator = self._bearers.owner(request.headers.get("Authorization"))
         if operator is None:
-            return await self._stranger(request.remote or "unknown")
+            with self.connections.serving(request):
+                return await self._stranger(request.remote or "unknown")
         if seconds := self._calls.wait(operator.id):
             return _too_many(seconds)
         if request.content_type != "application/json":
@@ -153,7 +157,7 @@ class ChangeWebhook:
             call = ChangeCall.model_validate_json(body)
         except web.HTTPRequestEntityTooLarge:
             return _answer(413, "too_large", f"A change takes at most {self._settings.max_bytes} bytes.")
-        except web.RequestPayloadError:
+        except (web.RequestPayloadError, ConnectionError):  # of the latter nobody is told: it is gone
             return _answer(
                 400, "bad_body", "The body is not packed as its Content-Encoding says, or is cut off."
             )
@@ -162,7 +166,8 @@ class ChangeWebhook:
         except ValidationError as error:
             return _unfit(error)
         try:
-            outcome = await asyncio.to_thread(self._carry_out, call, operator)
+            with self.connections.serving(request):
+                outcome = await asyncio.to_thread(self._carry_out, call, operator)
         except MaydayError as error:
             _log.error(
                 "a change was not recorded: %s", Guarded.from_foreign(error, doing="recording a change")
@@ -273,14 +278,16 @@ class WebhookServer:
         await runner.setup()
         try:
             host, port = parse_listen(self._listen)
-            site = web.TCPSite(runner, host, port)
+            assert runner.server is not None
+            connect = self._webhook.connections.bounded(runner.server)
             try:
-                await site.start()
+                listening = await self._loop.create_server(connect, host, port)
             except OSError as error:
                 self._failure = error
                 return
-            self.port = int(runner.addresses[0][1])
+            self.port = int(listening.sockets[0].getsockname()[1])
             self._ready.set()
             await self._stop.wait()
+            listening.close()
         finally:
             await runner.cleanup()

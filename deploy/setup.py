@@ -19,6 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 # What the finished environment weighs with a CPU build of torch (measured); a build with CUDA is several times larger.
 EXPECTED_BYTES = {False: 2_000_000_000, True: 2_300_000_000}
+# A line of this length can be drawn over on a terminal of 80 columns; a longer one goes on in the next row and stays.
+LINE = 79
 NEED_FREE = 8_000_000_000
 
 
@@ -99,10 +101,13 @@ def show_progress(done: threading.Event, expected: int) -> None:
     while not done.wait(1 if terminal else 15):
         line = progress(tree_bytes(VENV), expected, time.monotonic() - started)
         print(
-            f"\r{line:<90}" if terminal else line, end="" if terminal else "\n", file=sys.stderr, flush=True
+            f"\r{line[:LINE]:<{LINE}}" if terminal else line,
+            end="" if terminal else "\n",
+            file=sys.stderr,
+            flush=True,
         )
     if terminal:
-        print("\r" + " " * 90 + "\r", end="", file=sys.stderr)
+        print("\r" + " " * LINE + "\r", end="", file=sys.stderr)
 
 
 def install(test: bool) -> None:

@@ -107,7 +107,7 @@ class TraceJoin:
     def take(self, lines: Lines) -> Joined:
         """Take the lines of a block (at least one); `bind` is then to be told the template ids of the events."""
         work = _Work(lines)
-        begin = suspects(lines.text)
+        begin = frozenset(suspects(lines.text))  # once: there may be as many sources as lines
         failing = max(lines.level) >= _ERROR
         touched = list[Source]()
         for key, places in self._members(lines, last=not (begin or failing)).items():
@@ -243,15 +243,14 @@ def _by_last(members: Mapping[_Key, Sequence[int]]) -> Mapping[_Key, Sequence[in
     return dict(sorted(members.items(), key=lambda item: item[1][-1]))
 
 
-def _stops(lines: Lines, places: Sequence[int], begin: Sequence[int], *, failing: bool) -> list[int]:
+def _stops(lines: Lines, places: Sequence[int], begin: frozenset[int], *, failing: bool) -> list[int]:
     """Return which of a source's lines, by number, are not events at first sight: suspects, and those below an error."""
     if not begin and not failing:
         return []
     if isinstance(places, range):
         found = set(begin)
     else:
-        suspected = frozenset(begin)
-        found = {number for number, at in enumerate(places) if at in suspected}
+        found = {number for number, at in enumerate(places) if at in begin}
     if failing:
         level = lines.level
         found.update(number + 1 for number, at in enumerate(places) if level[at] >= _ERROR)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -70,8 +72,8 @@ def demo(
             soft_wrap=True,
         )
         out.print(
-            f"In a second shell, `mayday status -c {_shown(state / 'mayday.toml')}` shows what runs; `incident list` and `sql` "
-            "take the same option.",
+            f"In a second shell, `{typed(sys.argv[0], shutil.which)} status -c {_shown(state / 'mayday.toml')}` "
+            "shows what runs; `incident list` and `sql` take the same option.",
             soft_wrap=True,
         )
         if fault_after:
@@ -87,6 +89,18 @@ def demo(
         out.print("Ending the clinic, the processes and the workspace.")
     finally:
         show.stop()
+
+
+def typed(program: str, find: Callable[[str], str | None]) -> str:
+    """Return what starts Mayday in a second shell, where `make run` has put nothing on the path of programs.
+
+    `program` is what was called. It is shortened to its name where `find` finds that very program by it.
+
+    >>> typed(".venv/bin/mayday", lambda name: f"/opt/bin/{name}"), typed("/opt/bin/mayday", lambda name: f"/opt/bin/{name}")
+    ('.venv/bin/mayday', 'mayday')
+    """
+    is_found = Path(program).name != "mayday" or find("mayday") == program
+    return "mayday" if is_found else shlex.quote(program)
 
 
 def _shown(path: Path) -> str:

@@ -10,7 +10,7 @@ import typer
 from bot.cli.common import ConfigOption, JsonOption, StateOption, console, setting
 from bot.cli.incident_view import incident_view, local
 from bot.cli.rows import show_list
-from bot.commands import WITHHELD, Context, DeclareForm, Help, MaintenanceForm, holds_placeholders
+from bot.commands import Context, DeclareForm, Help, MaintenanceForm, withheld
 from bot.grammar import help_text, parse
 from command_center.actions import ListIncidents
 from storage.client import StoreClient
@@ -43,8 +43,8 @@ def incident(
         print(json.dumps(outcome))
     else:
         _show(outcome, listing=isinstance(parsed, ListIncidents))
-        if outcome["ok"] and holds_placeholders(parsed):
-            console(to_stderr=True).print(WITHHELD)
+        if kept := withheld(parsed, ok=outcome["ok"], reasons=outcome["reasons"]):
+            console(to_stderr=True).print(kept)
     if not outcome["ok"]:
         raise typer.Exit(1)
 

@@ -70,6 +70,16 @@ NOT_OURS = frozenset(
 class LazyGroup(TyperGroup):
     """Lists every command from `COMMANDS` and imports the module of the one that is called."""
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; for a name that is none, say which one is near."""
+        if not self.commands:
+            self.commands = {
+                name: TyperCommand(name) for name in COMMANDS
+            }  # where the parent looks for near names
+        return super().resolve_command(ctx, args)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
@@ -140,7 +150,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except exceptions.UsageError as error:
         command_path = error.ctx.command_path if error.ctx else "mayday"
         said = error.format_message().replace("Value error, ", "", 1)  # pydantic's, of no use to a person
-        return _say(f"{said.rstrip('.')}. See `{command_path} --help`", 2)
+        ended = said if said.endswith("?") else f"{said.rstrip('.')}."
+        return _say(f"{ended} See `{command_path} --help`", 2)
     except (typer.Abort, KeyboardInterrupt):
         return 130
     except BadInput as error:

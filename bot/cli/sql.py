@@ -49,7 +49,10 @@ def sql(
 
     A table is as wide as it needs where it goes to a file or pipe; on a terminal too narrow for it each row is a block.
     """
-    if sum((query is not None, question is not None, list_questions, attach)) != 1:
+    if query is not None:
+        query = query.strip()
+        _one_word(query)
+    if sum((bool(query), question is not None, list_questions, attach)) != 1:
         raise BadInput(
             "give exactly one of a query, --question NAME, --list or --attach",
             hint='For example `mayday sql "FROM incident"`',
@@ -82,6 +85,18 @@ def sql(
         show_rows(out, rows.column_names, cells)
         console(to_stderr=True).print(
             f"{rows.num_rows} {'row' if rows.num_rows == 1 else 'rows'}", style="dim"
+        )
+
+
+def _one_word(query: str) -> None:
+    """Refuse the name of a question or of a view that was given as the query, and say how it is asked."""
+    if query in {each.name for each in QUESTIONS}:
+        raise BadInput(
+            "that is the name of a question, and no query", hint=f"`mayday sql --question {query}` asks it"
+        )
+    if query in NAMES:
+        raise BadInput(
+            "that is the name of a view, and no query", hint=f'`mayday sql "FROM {query}"` shows all of it'
         )
 
 
@@ -150,4 +165,5 @@ def _list(as_json: bool) -> None:
         print(json.dumps([{"name": q.name, "asks": q.asks, "sql": q.sql} for q in QUESTIONS], indent=2))
         return
     show_rows(console(), ["name", "what it answers"], [[q.name, q.asks] for q in QUESTIONS])
+    console().print("\n`mayday sql --question NAME` asks one of them.", soft_wrap=True)
     console().print(f"\nThe views that a query may read: {', '.join(sorted(NAMES))}.", soft_wrap=True)

@@ -20,7 +20,7 @@ from typing import Literal
 
 from slack_sdk import WebClient
 
-from bot.commands import WITHHELD, holds_placeholders
+from bot.commands import withheld
 from bot.grammar import INCIDENT, MAINTENANCE
 from bot.slack import answers
 from bot.slack.api import call
@@ -166,8 +166,8 @@ class Worker:
             words = outcome.message if isinstance(work.action, AddMaintenance | EndMaintenance) else ""
             blocks = answers.maintenance_card(outcome.windows, called, words)
         code = ",".join(outcome.reasons) or ("ok" if outcome.ok else "refused")
-        withheld = f" {WITHHELD}" if outcome.ok and holds_placeholders(work.action) else ""
-        self._finish_with(job, "done", code, outcome.message + withheld, blocks)
+        kept = withheld(work.action, ok=outcome.ok, reasons=outcome.reasons)
+        self._finish_with(job, "done", code, f"{outcome.message} {kept}".rstrip(), blocks)
 
     def _open_form(self, job: Job, work: OpenForm) -> None:
         """Open the form. Tried here and not after other answers: the trigger lives for three seconds."""

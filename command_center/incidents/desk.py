@@ -135,7 +135,7 @@ class Desk:
         name, old, new = wording.ref(incident.id), int(incident.severity), int(step.severity)
         if old == new:
             message = phrase("{} is SEV{} already; nothing has changed.", name, new)
-            return Outcome(True, message, incident, ("already_done",))
+            return _unwritten(Outcome(True, message, incident, ("already_done",)))
         if not first_time(tx, step, actor.id, cause):
             return Outcome(
                 True,
@@ -154,7 +154,7 @@ class Desk:
     ) -> Outcome:
         incident = load(tx, getattr(step, "incident"))  # noqa: B009
         if polite := self._already(tx, incident, to, actor):
-            return polite
+            return polite if note is None else _unwritten(polite)
         try:
             after = moved(incident, to, tx.now, actor.id)
         except IllegalTransition as refusal:
@@ -267,3 +267,9 @@ def _next_step(incident: Incident) -> SafeText:
             return phrase("{} is closed. Thank you.", name)
         case _:
             return phrase("{} is open again. Next: acknowledge it.", name)
+
+
+def _unwritten(polite: Outcome) -> Outcome:
+    """Return the answer to a step that was done already, with what became of the words that came with it."""
+    message = phrase("{} What you wrote now was not put on the timeline; a note does that.", polite.message)
+    return polite._replace(message=message, reasons=(*polite.reasons, "not_written"))

@@ -52,6 +52,23 @@ def test_a_group_alone_shows_its_commands_and_nothing_was_done(
     assert shown.err == ""
 
 
+@pytest.mark.parametrize(
+    ("typed", "near", "help_of"),
+    [
+        (["statsu"], "status", "mayday"),
+        (["doctr"], "doctor", "mayday"),
+        (["config", "shw"], "show", "mayday config"),
+    ],
+)
+def test_a_misspelt_command_is_answered_with_the_near_one(
+    typed: list[str], near: str, help_of: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(typed) == 2
+    assert capsys.readouterr().err == (
+        f"mayday: No such command '{typed[-1]}'. Did you mean '{near}'? See `{help_of} --help`\n"
+    )
+
+
 def test_what_stands_in_brackets_is_shown_in_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["status", "--help"]) == 0
     assert "[default:" in capsys.readouterr().out

@@ -139,6 +139,27 @@ def test_a_query_that_may_not_or_cannot_run_is_bad_input(
     assert words in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("query", "remedy"),
+    [
+        ("open-incidents", "`mayday sql --question open-incidents` asks it"),
+        ("incident", '`mayday sql "FROM incident"` shows all of it'),
+        ("  ", 'For example `mayday sql "FROM incident"`'),
+    ],
+)
+def test_a_name_in_place_of_a_query_is_answered_with_how_it_is_asked(
+    root: Path, query: str, remedy: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`mayday sql --list` shows the names, so a name is what is typed next."""
+    assert mayday(root, "sql", query) == 2
+    assert remedy in capsys.readouterr().err
+
+
+def test_the_list_of_questions_says_how_one_is_asked(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert mayday(root, "sql", "--list") == 0
+    assert "`mayday sql --question NAME` asks one" in capsys.readouterr().out
+
+
 def test_who_may_not_read_gets_no_key_to_the_live_copy(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,6 +9,7 @@ from typing import TextIO
 
 import pytest
 
+from bot.cli.demo import typed
 from bot.demo_switch import switches
 
 
@@ -54,3 +55,18 @@ def test_with_nobody_to_press_and_no_time_set_nothing_happens() -> None:
     stop = threading.Event()
     threading.Timer(0.1, stop.set).start()
     assert list(switches(stop, 0.0, None)) == []
+
+
+@pytest.mark.parametrize(
+    ("program", "found", "shown"),
+    [
+        (".venv/bin/mayday", None, ".venv/bin/mayday"),  # `make run`: no shell finds it by its name
+        (".venv/bin/mayday", "/usr/bin/mayday", ".venv/bin/mayday"),  # by its name another one is found
+        ("my clone/mayday", None, "'my clone/mayday'"),
+        ("/opt/bin/mayday", "/opt/bin/mayday", "mayday"),
+    ],
+)
+def test_what_to_type_in_a_second_shell_starts_the_same_program(
+    program: str, found: str | None, shown: str
+) -> None:
+    assert typed(program, lambda _name: found) == shown

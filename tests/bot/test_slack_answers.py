@@ -86,6 +86,17 @@ def test_a_verb_without_an_id_means_the_one_open_incident_and_asks_when_there_ar
     rig.answer("oncall", "Several incidents are open here: INC-2, INC-1")
 
 
+def test_words_that_were_not_kept_are_not_said_to_be_kept_with_placeholders(rig: Rig) -> None:
+    rig.start()
+    rig.declare("database down")
+    rig.see.command("oncall", CHANNEL, "/incident status identified")
+    rig.answer("oncall", "The cause of INC-1 is known")
+    rig.see.command("oncall", CHANNEL, "/incident status identified Zorblax Quuxly fell")
+    said = words(rig.answer("oncall", "INC-1 is identified already; nothing has changed"))
+    assert "was not put on the timeline" in said
+    assert "was kept" not in said
+
+
 def test_lists_name_incidents_with_severity_and_state(rig: Rig) -> None:
     rig.start()
     rig.declare("database down")

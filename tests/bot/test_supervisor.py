@@ -219,6 +219,14 @@ def test_it_is_told_once_when_everything_has_come_up(tmp_path: Path, said: list[
     assert said.count("all up") == 1
 
 
+def test_whoever_stops_it_is_told_at_once_that_it_stops(tmp_path: Path, said: list[str]) -> None:
+    """It may take as long as the grace of each process, and a silent terminal looks as if Ctrl-C had been lost."""
+    supervisor = Supervisor(Layout(tmp_path), QUICK, {"receive": SLEEP}, said.append)
+    supervisor.start()
+    supervisor.run(lambda _seconds: True)
+    assert said[-1] == "Stopping; what was taken in is finished first."
+
+
 def test_without_a_place_to_write_processes_are_watched_all_the_same(
     make: Callable[..., Supervisor], tmp_path: Path, said: list[str]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import signal
 import socket
@@ -14,7 +15,11 @@ import pytest
 
 from bot.cli.main import run
 from bot.supervisor import running
+from models.clock import system_clock
+from storage.database import Database
 from storage.layout import Layout
+from storage.seal import KeyRing
+from stream.spool import SpoolSettings, SpoolWriter
 
 Up = Callable[[str], subprocess.Popen[str]]
 
@@ -101,6 +106,28 @@ def test_what_cannot_be_used_is_said_before_anything_starts_and_the_doctor_says_
     told = capfd.readouterr().out
     assert said.removeprefix("mayday: ").split(". ")[0].rstrip(".\n") in told
     assert re.search(r"^✗ start +\w+ cannot start: ", told, re.MULTILINE)
+
+
+@pytest.mark.parametrize("sealed", ["the spool", "the database"])
+def test_a_state_of_another_master_key_is_said_before_anything_starts_and_the_doctor_says_the_same(
+    tmp_path: Path, sealed: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layout = Layout(tmp_path / "s").prepare()
+    ring = KeyRing.load(layout, create=True, environ={})
+    if sealed == "the spool":
+        SpoolWriter.open(layout.spool, ring, SpoolSettings(), system_clock).close()
+    else:
+        Database.open(layout, ring, system_clock).close()
+    monkeypatch.setenv("MAYDAY_MASTER_KEY", base64.b64encode(bytes(32)).decode())
+    (tmp_path / "mayday.toml").write_text("")
+    where = ["--config", str(tmp_path / "mayday.toml"), "--state", str(layout.root)]
+    assert run(["up", *where]) == 1
+    assert "sealed under another master key" in capfd.readouterr().err
+    assert not (layout.logs / "command.out").exists()
+    assert run(["doctor", *where]) == 1
+    assert re.search(
+        r"^✗ start +\w+ cannot start: .* another master key", capfd.readouterr().out, re.MULTILINE
+    )
 
 
 def test_it_says_where_lines_are_taken_and_ends_in_order_when_its_terminal_is_closed(

@@ -131,6 +131,39 @@ def test_a_second_identical_acknowledgement_changes_nothing_and_is_answered_poli
     assert (rig.center.incident(name), rig.center.timeline(name), audited(rig, name)) == before
 
 
+@pytest.mark.parametrize(
+    ("before", "again"),
+    [
+        (
+            SetStatus(incident="INC-1", status=S.IDENTIFIED),
+            SetStatus(incident="INC-1", status=S.IDENTIFIED, note=text("the pool is exhausted")),
+        ),
+        (
+            Acknowledge(incident="INC-1"),
+            SetStatus(incident="INC-1", status=S.ACKNOWLEDGED, note=text("restarting")),
+        ),
+        (Resolve(incident="INC-1"), Resolve(incident="INC-1", note=text("rolled back"))),
+        (
+            DECLARE,
+            SetSeverity(incident="INC-1", severity=Severity.SEV2, reason=text("every clinic is affected")),
+        ),
+    ],
+)
+def test_who_adds_words_to_a_step_that_is_done_already_hears_that_they_are_on_no_timeline(
+    rig: Rig, before: Action, again: Action
+) -> None:
+    name = declared(rig)
+    if before is not DECLARE:
+        rig.center.perform(before, ONCALL, cause="cli")
+    timeline = rig.center.timeline(name)
+    outcome = rig.center.perform(again, ONCALL, cause="cli")
+    assert (outcome.ok, outcome.reasons) == (True, ("already_done", "not_written"))
+    assert outcome.message.endswith(
+        "nothing has changed. What you wrote now was not put on the timeline; a note does that."
+    )
+    assert rig.center.timeline(name) == timeline
+
+
 RECORD = RecordChange(service=GATE.name("billing"), kind=ChangeMarkerKind.DEPLOY, version=text("3.8.0"))
 
 

@@ -9,11 +9,13 @@ import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 import pytest
 from center_rig import GATE, Rig
 
+from command_center.connections import CONNECTIONS
 from command_center.settings import WebhookSettings
 from command_center.webhook import ChangeWebhook, Meter, WebhookServer
 from models.errors import BadInput
@@ -274,3 +276,36 @@ def test_a_packed_body_is_taken(hook: Hook) -> None:
 
 def test_a_packed_body_is_limited_by_what_it_unpacks_to(hook: Hook) -> None:
     assert hook.call(gzip.compress(b" " * 1_000_000), coding="gzip").status == 413
+
+
+def is_open(connection: socket.socket) -> bool:
+    connection.setblocking(False)
+    try:
+        while connection.recv(4096):
+            pass  # refused with a sentence, because there were too many before it
+        return False
+    except BlockingIOError:
+        return True
+    except ConnectionResetError:
+        return False
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"POST /v1/cha",
+        b"POST /v1/changes HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 90\r\n"
+        b"Authorization: Bearer " + TOKEN.encode() + b"\r\n\r\n{",
+    ],
+    ids=["nothing", "half a head", "half a body"],
+)
+def test_connections_that_never_send_a_call_give_way_to_one_that_does(hook: Hook, sent: bytes) -> None:
+    with ExitStack() as opened:
+        idle = []
+        for _ in range(3 * CONNECTIONS):
+            each = opened.enter_context(socket.create_connection(("127.0.0.1", hook.server.port), timeout=10))
+            each.sendall(sent)
+            idle.append(each)
+        assert hook.call(BODY).status in (201, 429)  # a call of which half has come counts
+        assert sum(map(is_open, idle)) <= CONNECTIONS

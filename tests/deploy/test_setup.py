@@ -10,7 +10,9 @@ import sys
 import tomllib
 from importlib.metadata import distributions
 from importlib.util import module_from_spec, spec_from_file_location
+from io import StringIO
 from pathlib import Path
+from threading import Event
 from types import ModuleType
 
 import pytest
@@ -206,3 +208,30 @@ def test_running_needs_no_rights_of_the_administrator(clone: Path) -> None:
         planned = run(clone, "make", "--dry-run", target)
         assert planned.returncode == 0
         assert not re.search(r"^\s*(sudo|su|apt-get)\b", planned.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize("seconds", [2, 30, 3_599, 86_400])
+def test_progress_is_drawn_over_itself_on_a_terminal_of_80_columns(
+    setup: ModuleType, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    """A row that is full to its last column is broken by the terminal, and each second leaves a line behind."""
+    drawn = StringIO()
+    drawn.isatty = lambda: True  # type: ignore[method-assign]
+    monkeypatch.setattr(sys, "stderr", drawn)
+    monkeypatch.setattr(
+        setup, "progress", lambda *_, real=setup.progress: real(90_000_000, 2_000_000_000, seconds)
+    )
+    once = Once()
+    setup.show_progress(once, 2_000_000_000)
+    rows = drawn.getvalue().split("\r")
+    assert any("of about 2.0 GB" in row for row in rows)
+    assert max(map(len, rows)) <= 79
+    assert "\n" not in drawn.getvalue()
+
+
+class Once(Event):
+    """Is not set when first waited for, and set from then on."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        was, _ = self.is_set(), self.set()
+        return was

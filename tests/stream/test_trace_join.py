@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import random
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -345,6 +346,16 @@ def test_what_a_source_held_that_makes_room_for_another_is_not_lost() -> None:
         run.take([Row("Traceback (most recent call last):", 0, f"s{number}", "h")])
     assert [source for source, *_ in run.events] == ["s0", "s1", "s2"]
     assert run.join.held == ["Traceback (most recent call last):"] * 2
+
+
+@pytest.mark.parametrize("text", ["Traceback (most recent call last):", " indented"])
+def test_as_many_sources_as_lines_take_no_longer_than_their_lines(text: str) -> None:
+    count = 20_000
+    hosts = [f"h{number}" for number in range(count)]
+    lines = Lines("api", [0] * count, hosts, [INFO] * count, [text] * count, ["s"] * count)
+    begun = time.process_time()
+    TraceJoin(ticks=2, chars=1000, sources=10).take(lines)
+    assert time.process_time() - begun < 3
 
 
 def test_an_exception_below_an_error_is_a_part_of_it_only_if_frames_follow() -> None:
