@@ -112,9 +112,8 @@ def show_progress(done: threading.Event, expected: int) -> None:
 
 def install(test: bool) -> None:
     """Make the environment and let pip fill it. What it downloads lies below `.venv` meanwhile, so that it is counted."""
-    subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
     downloads = VENV / "downloads"
-    downloads.mkdir(exist_ok=True)
+    downloads.mkdir(parents=True, exist_ok=True)
     target = f"{ROOT}[test]" if test else str(ROOT)
     pip = [
         str(VENV / "bin" / "python"),
@@ -135,18 +134,16 @@ def install(test: bool) -> None:
     log = VENV / "install.log"
     try:
         with log.open("wb") as out:
-            for step in (["hatchling==1.33.0", "editables==0.6"], ["--no-build-isolation", "-e", target]):
-                if subprocess.run(
-                    [*pip, *step], env=environment, stdout=out, stderr=subprocess.STDOUT
-                ).returncode:
+            for what, step in (
+                ("making .venv failed; Python", [sys.executable, "-m", "venv", str(VENV)]),
+                ("installing the packages failed; pip", [*pip, "hatchling==1.33.0", "editables==0.6"]),
+                ("installing the packages failed; pip", [*pip, "--no-build-isolation", "-e", target]),
+            ):
+                if subprocess.run(step, env=environment, stdout=out, stderr=subprocess.STDOUT).returncode:
                     tail = [
                         line for line in log.read_text(errors="replace").splitlines() if "ignored" not in line
                     ][-5:]
-                    fail(
-                        "installing the packages failed; pip said:\n  "
-                        + "\n  ".join(tail)
-                        + f"\nAll of it: {log}"
-                    )
+                    fail(f"{what} said:\n  " + "\n  ".join(tail) + f"\nAll of it: {log}")
     finally:
         done.set()
         meter.join()
@@ -169,4 +166,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        print("\nmayday: the set-up was stopped; the next `make` begins it again", file=sys.stderr)
+        raise SystemExit(130) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tomllib
@@ -235,3 +236,23 @@ class Once(Event):
     def wait(self, timeout: float | None = None) -> bool:
         was, _ = self.is_set(), self.set()
         return was
+
+
+def test_ctrl_c_ends_the_set_up_with_one_sentence(clone: Path) -> None:
+    """The terminal interrupts all of it, also Python's venv, which would show where it was."""
+    log = clone / ".venv" / "install.log"
+    with subprocess.Popen(
+        [sys.executable, "deploy/setup.py"],
+        cwd=clone,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as begun:
+        assert any(log.exists() or Event().wait(0.05) for _ in range(400))
+        Event().wait(1.0)  # venv is at work for several seconds
+        os.killpg(begun.pid, signal.SIGINT)
+        _, said = begun.communicate(timeout=60)
+    assert begun.returncode == 130
+    assert said.endswith("\nmayday: the set-up was stopped; the next `make` begins it again\n")
+    assert "Traceback" not in said
+    assert list((clone / ".venv").glob("ready-*")) == []
