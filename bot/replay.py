@@ -112,6 +112,8 @@ def read_changes(path: Path | None) -> list[ReplayedChange]:
         return []
     try:
         lines = read_small(path, MOST_CHANGES).decode("utf-8").splitlines()
+    except FileNotFoundError:
+        raise BadInput(f"there is no file {path.name}", hint="--changes takes a file of JSON lines") from None
     except (OSError, UnicodeDecodeError):
         raise BadInput(f"{path.name} cannot be read as text", hint="--changes takes JSON lines") from None
     changes = []

@@ -97,6 +97,11 @@ def test_a_bad_file_of_changes_is_refused_by_line_and_key(tmp_path: Path, conten
         read_changes(path)
 
 
+def test_changes_in_a_file_that_is_not_there_are_not_said_to_be_unreadable(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"there is no file changes\.jsonl"):
+        read_changes(tmp_path / "changes.jsonl")
+
+
 # -- a directory as people have it ------------------------------------------------------------------------------------
 
 
