@@ -103,8 +103,10 @@ class Directory:
                 if value is None:
                     continue
                 if (kind, value) in self._by:
+                    who = " and ".join(dict.fromkeys((self._by[kind, value].id, operator.id)))
                     raise BadInput(
-                        f"two operators share one {kind}", hint="Give each operator a different one"
+                        f"two operators share one {kind} ({who})",
+                        hint="Give each a different one, or make one entry of the two under [[operators]]",
                     )
                 self._by[kind, value] = operator
 

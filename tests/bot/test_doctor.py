@@ -65,6 +65,18 @@ def test_without_operators_nobody_may_do_anything_and_that_is_wrong(tmp_path: Pa
     assert look(tmp_path, ME)["people"][0].state is State.GOOD
 
 
+@pytest.mark.parametrize(
+    ("other", "words"), [({}, "share one id (oncall)"), ({"id": "lead"}, "share one uid (oncall and lead)")]
+)
+def test_operators_that_share_what_tells_them_apart_are_named(
+    tmp_path: Path, other: dict[str, str], words: str
+) -> None:
+    (me,) = ME["operators"]
+    (found,) = (f for f in look(tmp_path, {"operators": [me, me | other]})["start"] if "share" in f.sentence)
+    assert words in found.sentence
+    assert "[[operators]]" in found.remedy
+
+
 def test_people_whom_the_set_up_of_slack_cannot_find_are_named(tmp_path: Path) -> None:
     (me,) = ME["operators"]
     without = {key: value for key, value in me.items() if key != "email"}
