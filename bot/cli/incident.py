@@ -42,7 +42,7 @@ def incident(
     if as_json:
         print(json.dumps(outcome))
     else:
-        _show(outcome, listing=isinstance(parsed, ListIncidents))
+        _show(outcome, listed=parsed.which if isinstance(parsed, ListIncidents) else None)
         if kept := withheld(parsed, ok=outcome["ok"], reasons=outcome["reasons"]):
             console(to_stderr=True).print(kept)
     if not outcome["ok"]:
@@ -54,16 +54,18 @@ def _open_ids(client: StoreClient) -> list[str]:
     return [each["id"] for each in found]
 
 
-def _show(outcome: dict[str, Any], *, listing: bool) -> None:
+def _show(outcome: dict[str, Any], *, listed: str | None) -> None:
+    """Print what came of a command; `listed` says which incidents a list was asked for."""
     out = console()
-    if listing and outcome["ok"]:
+    if listed is not None and outcome["ok"]:
         found = outcome.get("incidents", [])
         if found:
             show_list(
                 out, LISTED, [_row(each) for each in found], words=("since",), prose=("service", "title")
             )
         else:
-            out.print("No incidents.")
+            none = "No incident is open. `mayday incident list all` shows every one."
+            out.print(none if listed == "open" else "No incidents.")
         return
     out.print(
         incident_view(outcome) if "names" in outcome else outcome["message"], soft_wrap="names" not in outcome

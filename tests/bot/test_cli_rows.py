@@ -134,7 +134,7 @@ def test_lists_of_incidents_and_maintenance_break_no_name_state_or_time(
     ]}  # fmt: skip
     for show, whole in (
         (
-            lambda: incident._show(incidents, listing=True),
+            lambda: incident._show(incidents, listed="open"),
             ["INC-12", "acknowledged", "SEV2", "patient-records"],
         ),
         (lambda: maintenance._show_windows(windows["windows"]), ["MNT-12", "in force", "4711"]),

@@ -177,3 +177,13 @@ def test_where_nothing_runs_the_state_directory_is_named_with_what_to_do(
     with running(root, QUIET):
         run(["status", "--state", str(root)])
         assert "Nothing runs" not in capsys.readouterr().out
+
+
+def test_a_list_of_the_open_incidents_that_is_empty_says_so_and_how_all_are_listed(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with running(root, QUIET):
+        assert run(["incident", "list", "--state", str(root)]) == 0
+        assert capsys.readouterr().out.startswith("No incident is open. `mayday incident list all` shows")
+        assert run(["incident", "list", "all", "--state", str(root)]) == 0
+        assert capsys.readouterr().out == "No incidents.\n"
