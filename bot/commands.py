@@ -159,9 +159,12 @@ class Values:
                 verb=self._verb,
             )
         names = ", ".join(here[:5]) + (" and more" if len(here) > 5 else "")
+        rest = (
+            " …" if any(value is not None for value in self._found.values()) else ""
+        )  # what was typed goes on there
         raise GrammarError(
             f"Several incidents are open here: {names}",
-            hint=f"Say which, for example `{called} {here[0]}`.",
+            hint=f"Say which, for example `{called} {here[0]}{rest}`.",
             verb=self._verb,
         )
 

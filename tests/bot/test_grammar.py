@@ -175,6 +175,14 @@ def test_without_an_id_several_open_incidents_are_asked_about() -> None:
     assert "`/incident ack INC-8`" in str(caught.value)
 
 
+@pytest.mark.parametrize("typed", ["status identified the pool", "note database down", "resolve rolled back"])
+def test_the_example_of_an_id_shows_that_what_was_typed_goes_on_behind_it(typed: str) -> None:
+    """Typed as it stands, an example without it would be refused, or would leave the words behind."""
+    with pytest.raises(GrammarError) as caught:
+        parse(typed, in_channel("INC-8", "INC-7"))
+    assert f"`/incident {typed.split()[0]} INC-8 …`" in str(caught.value)
+
+
 def test_an_id_that_was_typed_wins_over_the_channel() -> None:
     assert parse("ack INC-2", in_channel("INC-7")) == Acknowledge(incident="INC-2")
 
