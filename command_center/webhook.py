@@ -38,7 +38,7 @@ from datetime import datetime
 from typing import Annotated
 
 from aiohttp import web
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from command_center.access.operators import Directory, Operator
 from command_center.actions import RecordChange
@@ -58,14 +58,24 @@ _KNOWN = frozenset({"change_id", "service", "kind", "version", "at", "note"})
 _log = logging.getLogger(__name__)
 
 
+def _says_something(text: str) -> str:
+    """Refuse what nobody could read: spaces, control characters and marks that are not shown."""
+    if not any(each.isprintable() and not each.isspace() for each in text):
+        raise ValueError("nothing in it can be read")
+    return text
+
+
+_Word = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_says_something)]
+
+
 class ChangeCall(BaseModel):
     """The body as it is sent: plain text that has not passed the gate yet."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
     change_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")
-    service: Annotated[str, Field(min_length=1, max_length=200)]
+    service: _Word
     kind: ChangeMarkerKind
-    version: Annotated[str, Field(min_length=1, max_length=200)]
+    version: _Word
     at: AwareDatetime | None = None
     note: Annotated[str, Field(max_length=2000)] | None = None
 

@@ -26,6 +26,7 @@ from storage.errors import (
     DatabaseStopped,
     DiskFull,
     EncryptionUnavailable,
+    OutOfFiles,
 )
 from storage.seal import WrongKey
 
@@ -131,6 +132,10 @@ def _attach_error(error: duckdb.Error) -> MaydayError:
         )
     if _no_room(text):
         return DiskFull("the database cannot be opened: there is no room to write", hint=DiskFull.remedy)
+    if _no_files(text):
+        return OutOfFiles(
+            "the database cannot be opened: there are too many open files", hint=OutOfFiles.remedy
+        )
     return DatabaseDamaged(
         f"the database cannot be opened ({type(error).__name__})", hint=DatabaseDamaged.remedy
     )
@@ -139,6 +144,11 @@ def _attach_error(error: duckdb.Error) -> MaydayError:
 def _no_room(text: str) -> bool:
     """Whether the system refused to write for lack of room: its own fixed words, which DuckDB passes on."""
     return any(os.strerror(code) in text for code in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT))
+
+
+def _no_files(text: str) -> bool:
+    """Whether the system refused to open a file for want of descriptors: it says nothing about the database."""
+    return any(os.strerror(code) in text for code in (errno.EMFILE, errno.ENFILE))
 
 
 def typed(error: duckdb.Error, *, doing: str) -> MaydayError:
@@ -152,6 +162,8 @@ def typed(error: duckdb.Error, *, doing: str) -> MaydayError:
         return DatabaseStopped(f"{doing}: the database stopped itself", hint=DatabaseStopped.remedy)
     if _no_room(text):
         return DiskFull(f"{doing}: there is no room to write", hint=DiskFull.remedy)
+    if _no_files(text):
+        return OutOfFiles(f"{doing}: there are too many open files", hint=OutOfFiles.remedy)
     if "AES tag" in text:  # a sealed block that does not open
         return DatabaseDamaged(f"{doing}: a block of the database was altered", hint=DatabaseDamaged.remedy)
     return Guarded.from_foreign(error, doing=doing)

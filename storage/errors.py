@@ -68,6 +68,17 @@ class DiskFull(StoreError):
     remedy = "Make room where the state directory is; what could not be written is tried again."
 
 
+class OutOfFiles(StoreError):
+    code = "out_of_files"
+    meaning = (
+        "The store could not open a file because the process, or the machine, has as many open as it may."
+    )
+    remedy = (
+        "What could not be written is tried again. Raise the limit of open files (LimitNOFILE of the service, `ulimit -n`), "
+        "or find what holds so many."
+    )
+
+
 class DatabaseStopped(StoreError):
     code = "database_stopped"
     meaning = (

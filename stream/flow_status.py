@@ -17,6 +17,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from models.clock import Clock
 from models.metrics import condition, counter, gauge, moment
 from storage.layout import Layout
+from storage.status_file import write_whole
 from stream.forgetting import Forgotten
 
 LOG = logging.getLogger(__name__)
@@ -114,16 +115,9 @@ class Progress:
             return
         self._written_at = now
         try:
-            self._write(self._path)
+            write_whole(self._path, self.current().model_dump_json())
         except OSError as error:
             LOG.warning("stream: the status could not be written (errno %d)", error.errno or 0)
-
-    def _write(self, path: Path) -> None:
-        beside = path.with_name(f".{path.name}.{os.getpid()}")
-        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(self.current().model_dump_json())
-        beside.replace(path)
 
 
 def status_path(layout: Layout) -> Path:

@@ -16,6 +16,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, V
 from models.metrics import condition, counter, gauge, moment
 from storage.layout import Layout
 from storage.seal import KeyRing
+from storage.status_file import write_whole
 from stream.receivers.metrics import ACK_BOUNDS_MS, AgentCounters, Metrics
 
 _CONTEXT = b"receiver status"
@@ -126,12 +127,7 @@ def ack_quantile(counts: list[int], share: float) -> int | None:
 
 def write_status(layout: Layout, status: ReceiverStatus) -> None:
     """Write the status in one step, mode 0600. Raises OSError."""
-    path = status_path(layout)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(status.model_dump_json())
-    beside.replace(path)
+    write_whole(status_path(layout), status.model_dump_json())
 
 
 def read_status(layout: Layout) -> ReceiverStatus | None:

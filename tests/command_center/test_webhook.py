@@ -142,6 +142,9 @@ def test_only_a_known_token_of_somebody_who_may_records(
     [
         ({"service": ""}, ["service"]),
         ({"service": None}, ["service"]),
+        ({"service": "  \t"}, ["service"]),
+        ({"service": "\u0000"}, ["service"]),
+        ({"version": "\u202e\u200b "}, ["version"]),
         ({"service": "x" * 201}, ["service"]),
         ({"kind": MARK}, ["kind"]),
         ({"version": 3}, ["version"]),

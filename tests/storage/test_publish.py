@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
 import subprocess
 import sys
 import threading
@@ -16,6 +18,7 @@ from models.clock import FrozenClock
 from models.errors import MaydayError
 from storage.apply import apply_facts
 from storage.database import Database
+from storage.errors import OutOfFiles
 from storage.facts import BlockFacts
 from storage.layout import Layout
 from storage.publish import attach_lines
@@ -74,6 +77,22 @@ def test_nothing_is_done_when_nothing_changed(database: Database, declare: Decla
     database.write(declare)
     assert database.publish()
     assert layout.live.stat().st_ino != inode
+
+
+def test_without_a_free_file_nothing_is_said_to_be_damaged_and_it_is_published_later(
+    database: Database, declare: Declare
+) -> None:
+    database.write(declare)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.dup(0)
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
+    try:
+        with pytest.raises(OutOfFiles):
+            database.publish()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert database.publish()
 
 
 def test_every_published_name_is_there_and_nothing_else_of_the_owner(
