@@ -16,10 +16,11 @@ from models.detectors.session_ids import MOST_QUIET_NS, Form, IdSample
 from models.recent import Recent
 
 _SECOND: Final = 10**9
-_FIRST_SAMPLE: Final = 2000
+_FIRST_SAMPLE: Final = 1000
 _MOST_SAMPLE: Final = 8000
-_REST: Final = 25
-"""Times the lines of a sample that pass before the next one."""
+_REST, _LEAST_REST = 50, 5
+"""Times the lines of a sample that pass before the next one, at most and at least: an hour of rest is enough."""
+_HOUR_NS: Final = 3600 * _SECOND
 _WITHOUT: Final = 20_000
 """Lines in a row without an id after which the ids are looked for anew."""
 _UNFIT: Final = 32
@@ -27,6 +28,14 @@ _OPEN: Final = 2048
 _EVENTS: Final = 400
 _CHECKED: Final = 500
 """Sessions after which it is asked how many of them came back."""
+
+
+class _Open:
+    __slots__ = ("events", "last")
+
+    def __init__(self) -> None:
+        self.last = 0
+        self.events: list[tuple[int, str]] = []
 
 
 class Ended(NamedTuple):
@@ -52,7 +61,7 @@ class SessionCutter:
         self._lines = 0
         self._size = _FIRST_SAMPLE
         self._sample: IdSample | None = IdSample(self._size)
-        self._rest = 0
+        self._rest = self._least_rest = self._rest_until = 0
         self._unfit: dict[str, None] = {}
         self._begin(None)
 
@@ -60,8 +69,7 @@ class SessionCutter:
         self._form = form
         self._finder: re.Pattern[str] | None = None if form is None else form.finder()
         self._quiet_ns = 0 if form is None else form.quiet_ns
-        self._open: dict[str, list[tuple[int, str]]] = {}  # the longest quiet first
-        self._last: dict[str, int] = {}
+        self._open: dict[str, _Open] = {}  # the longest quiet first
         self._gone = Recent[str, bool](2 * _OPEN)
         self._now = self._sweep = self._whole = 0
         self._without = self._over = self._back = self._pushed = 0
@@ -74,15 +82,27 @@ class SessionCutter:
             if self._sample is not None:
                 place = self._look(texts, ids, times, place)
             elif self._finder is None:
-                passed = min(self._rest, len(texts) - place)
-                self._rest -= passed
-                self._lines += passed
-                place += passed
-                if not self._rest:
-                    self._sample = IdSample(self._size)
+                place = self._wait(times, place)
             else:
                 place = self._cut(texts, ids, times, place, found)
         return found
+
+    def _wait(self, times: Sequence[int], place: int) -> int:
+        end = min(len(times), place + self._rest)
+        late = range(min(end, place + max(0, self._least_rest)), end)
+        end = next((at for at in late if times[at] >= self._rest_until), end)
+        over = end < len(times) or end - place == self._rest
+        self._rest -= end - place
+        self._least_rest -= end - place
+        self._lines += end - place
+        if over:
+            self._sample = IdSample(self._size)
+        return end
+
+    def _pause(self, now_ns: int) -> None:
+        self._begin(None)
+        self._rest, self._least_rest = _REST * self._size, _LEAST_REST * self._size
+        self._rest_until = now_ns + _HOUR_NS
 
     def _look(self, texts: Sequence[str], ids: Sequence[str], times: Sequence[int], place: int) -> int:
         sample = self._sample
@@ -95,7 +115,7 @@ class SessionCutter:
             self._sample = None
             self._begin(sample.form(self._unfit))
             if self._form is None:
-                self._rest = _REST * sample.size
+                self._pause(times[end - 1])
                 self._size = min(_MOST_SAMPLE, 2 * sample.size)
         return end
 
@@ -103,7 +123,7 @@ class SessionCutter:
         self, texts: Sequence[str], ids: Sequence[str], times: Sequence[int], place: int, found: list[Ended]
     ) -> int:
         assert self._finder is not None
-        search, opened, lasts = self._finder.search, self._open, self._last
+        search, opened = self._finder.search, self._open
         now = self._now
         for at in range(place, len(texts)):
             match = search(texts[at])
@@ -126,19 +146,21 @@ class SessionCutter:
                         self._lines += at - place
                         self._anew(unfit=True)
                         return at
-            if value in lasts:
-                del lasts[value]
-                session = opened[value]
-                if len(session) < _EVENTS:
-                    session.append((when, ids[at]))
-            else:
-                opened[value] = [(when, ids[at])]
+            session = opened.pop(value, None)
+            if session is None:
+                session = _Open()
                 self._back += self._gone.get(value) is not None
-                if len(lasts) >= _OPEN:
-                    oldest = next(iter(lasts))
-                    del lasts[oldest], opened[oldest]
+                if len(opened) >= _OPEN:
+                    del opened[next(iter(opened))]
                     self._pushed += 1
-            lasts[value] = now
+                    if self._pushed >= _CHECKED + self._over:  # too many at once, or their time stands still
+                        self._lines += at + 1 - place
+                        self._pause(when)
+                        return at + 1
+            opened[value] = session
+            session.last = now
+            if len(session.events) < _EVENTS:
+                session.events.append((when, ids[at]))
         self._lines += len(texts) - place
         return len(texts)
 
@@ -147,25 +169,26 @@ class SessionCutter:
         assert self._form is not None
         over: list[str] = []
         limit = self._now - self._quiet_ns
-        for value, last in self._last.items():
-            if last > limit:
+        for value, session in self._open.items():
+            if session.last > limit:
                 break
             over.append(value)
         for value in over:
-            last, session = self._last.pop(value), self._open.pop(value)
+            session = self._open.pop(value)
+            events = session.events
             self._gone.put(value, True)
-            if session[0][0] < self._whole or len(session) >= _EVENTS:
+            if events[0][0] < self._whole or len(events) >= _EVENTS:
                 continue
-            session.sort(key=itemgetter(0))
-            found.append(Ended(self._form.lead, tuple(event for _, event in session), last, line))
+            events.sort(key=itemgetter(0))
+            found.append(Ended(self._form.lead, tuple(event for _, event in events), session.last, line))
         self._over += len(over)
         self._sweep = self._now + _SECOND
 
     def _healthy(self) -> bool:
         """Say whether what was taken for sessions is: they end, and do not come back."""
-        back, pushed, over = self._back, self._pushed, self._over
+        back, over = self._back, self._over
         self._back = self._pushed = self._over = 0
-        if 5 * back > over or pushed > over:
+        if 5 * back > over:
             return False
         if 100 * back > over:
             self._quiet_ns = min(MOST_QUIET_NS, 2 * self._quiet_ns)
