@@ -35,8 +35,9 @@ class Form(NamedTuple):
 
     def finder(self) -> re.Pattern[str]:
         """Return the pattern whose first group is an id."""
-        before = r"(?<![0-9A-Za-z])" if self.lead[:1].isalnum() or not self.lead else ""
-        return re.compile(f"{before}{re.escape(self.lead)}-?({_CORE})")
+        return re.compile(
+            f"{re.escape(self.lead)}-?({_CORE})"
+        )  # begins with a literal, so `re` skips quickly
 
 
 class _Value:
