@@ -26,8 +26,8 @@ _SLOW_NS: Final = 600 * _SECOND
 _FEW: Final = 20
 """Sessions below which a window goes on for longer."""
 _LEAST: Final = 3
-_LINES_PER_SESSION: Final = 60
-_PER_SECOND: Final = 5
+_LINES_PER_SESSION: Final = 100
+_PER_SECOND: Final = 2
 _SAVED: Final = 200.0
 _PRIOR: Final = (1.0, 100.0)
 _MEMORY: Final = 20_000
