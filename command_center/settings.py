@@ -55,6 +55,12 @@ class CorrelationSettings(_Settings):
         default=60,
         description="Warnings or a raised figure that go on for this long open an incident by themselves",
     )
+    lacking_share: float = Field(
+        default=0.5,
+        gt=0,
+        le=1,
+        description="Share of a service's sessions that have to lack a step, for as long, to open an incident by themselves",
+    )
     settle_after_change: Seconds = Field(
         default=180,
         description="The same just after a change of the service: what restarts complains for a while",

@@ -44,6 +44,7 @@ class SignalKind(StrEnum):
     TRAFFIC_DROP = "traffic_drop"
     TEMPLATE_SILENCE = "template_silence"
     HOST_SILENCE = "host_silence"
+    SEQUENCE_BREAK = "sequence_break"
     FIGURE_SHIFT = "figure_shift"
     PERSONAL_DATA = "personal_data"
     CLOCK_SKEW = "clock_skew"

@@ -23,6 +23,7 @@ import zstandard
 from pydantic import TypeAdapter
 
 from models.detectors import Finding
+from models.detectors.session_breaks import Templates
 from models.levels import Level
 from models.masking import Masker
 from models.mined_template import Change
@@ -41,7 +42,7 @@ from stream.service_facts import ServiceFacts
 from stream.trace_join import Joined, TraceJoin
 from stream.watches import Watches
 
-SCHEMA: Final = 6
+SCHEMA: Final = 7
 _ERROR: Final = int(Level.ERROR)
 _LEVELS: Final = {int(level): level for level in Level}
 _MINUTE_COUNTS: Final = TypeAdapter(list[MinuteCount])
@@ -199,7 +200,8 @@ class ServiceState:
             [head if isinstance(head, str) else ids[head] for head, _ in joined.more],
             [text for _, text in joined.more],
         )
-        facts.signals = [self._signal(each, place) for each in self._watches.take(seen, more)]
+        templates = Templates(self._miner.resolve, self._template)
+        facts.signals = [self._signal(each, place) for each in self._watches.take(seen, templates, more)]
         return facts, len(seen.errors)
 
     def _count(self, lines: Lines, ids: list[str]) -> tuple[list[MinuteCount], int]:

@@ -16,6 +16,7 @@ from models.detectors.failure_words import speaks_of_failure
 from models.detectors.gauge_watch import GaugeWatch
 from models.detectors.host_silence import HostSilence
 from models.detectors.personal_watch import PersonalWatch
+from models.detectors.session_breaks import SessionBreaks, Templates
 from models.detectors.silence_watch import SilenceWatch
 from models.detectors.template_silence import TemplateSilence
 from models.forecast.watch import ForecastWatch, LimitAhead
@@ -48,6 +49,7 @@ class Watches:
         self._drops = DropWatch(settings)
         self._templates = TemplateSilence(settings)
         self._hosts = HostSilence(settings)
+        self._sessions = SessionBreaks(settings)
         self._gauges = GaugeWatch(settings)
         self._personal = PersonalWatch(settings)
         self._clocks = ClockWatch(settings)
@@ -69,8 +71,8 @@ class Watches:
 
         return Seen(lines, ids, fails, received_ns, self._slot_seconds)
 
-    def take(self, seen: Seen, more: Joined = NO_MORE) -> list[Finding]:
-        """Return what a block says; `more` are lines that were joined to others, which are searched for personal data only."""
+    def take(self, seen: Seen, templates: Templates, more: Joined = NO_MORE) -> list[Finding]:
+        """Return what a block says. `more` are lines that were joined to others, which are searched for personal data only."""
         self._silence.heard(seen.received_ns)
         lines = seen.lines
         self._forecast.take(lines.text, seen.ids, lines.ts, lines.host, lines.level, seen.received_ns)
@@ -80,6 +82,7 @@ class Watches:
             *self._drops.take(seen.slots),
             *self._templates.take(seen.usual_counts(), seen.lasts(), seen.known_ns),
             *self._hosts.take(seen.host_counts(), seen.known_ns),
+            *self._sessions.take(lines.text, seen.ids, list(seen.times()), templates),
             *self._gauges.take(seen.samples(self._due)),
             *self._personal.take(*_behind(seen, more), seen.known_ns),
             *self._clocks.take(seen.hosts().items(), seen.received_ns),

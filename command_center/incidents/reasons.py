@@ -59,6 +59,7 @@ KIND: Mapping[SignalKind, SafeText] = MappingProxyType(
         SignalKind.TRAFFIC_DROP: phrase("fewer lines"),
         SignalKind.TEMPLATE_SILENCE: phrase("missing sentence"),
         SignalKind.HOST_SILENCE: phrase("silent host"),
+        SignalKind.SEQUENCE_BREAK: phrase("broken sessions"),
         SignalKind.FIGURE_SHIFT: phrase("raised figure"),
         SignalKind.PERSONAL_DATA: phrase("personal data"),
         SignalKind.CLOCK_SKEW: phrase("wrong clock"),

@@ -53,10 +53,11 @@ DEFAULT_RULES: tuple[SeverityRule, ...] = (
     SeverityRule(severity=Severity.SEV2, services=2, kinds=(SignalKind.SILENCE,)),
     SeverityRule(severity=Severity.SEV2, error_share=0.25, errors=20),
     SeverityRule(severity=Severity.SEV2, categories=("retry_storm",), services=2, error_share=0.1, errors=20),
-    # Nobody reaches it, or nobody is let in: those who call it fail each time, however small a part of their work it is.
+    # Nobody reaches it, or nobody is let in: others fail of it, and its own work has stopped, however small a part of theirs it is.
     SeverityRule(
         severity=Severity.SEV2,
         categories=("network", "configuration", "authentication"),
+        kinds=(SignalKind.SILENCE, SignalKind.TRAFFIC_DROP, SignalKind.TEMPLATE_SILENCE),
         services=2,
         errors=20,
     ),

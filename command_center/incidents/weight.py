@@ -28,6 +28,7 @@ FAMILIES: Mapping[SignalKind, str] = MappingProxyType(
         SignalKind.TRAFFIC_DROP: "absence",
         SignalKind.TEMPLATE_SILENCE: "absence",
         SignalKind.HOST_SILENCE: "absence",
+        SignalKind.SEQUENCE_BREAK: "absence",
         SignalKind.FIGURE_SHIFT: "figures",
         SignalKind.PERSONAL_DATA: "privacy",
         SignalKind.CLOCK_SKEW: "clock",
@@ -126,6 +127,11 @@ def lasting(
     if found.signal.kind in _MISSED_TWICE:  # told of again because it stays away
         others = (each for each in before if each.signal.id != found.signal.id)
         return not after_change and any(each.fingerprint == found.fingerprint for each in others)
+    if (
+        found.signal.kind is SignalKind.SEQUENCE_BREAK
+    ):  # a release may say less, and every session lacks that then
+        lasts = found.signal.at - since >= timedelta(seconds=settings.lasting)
+        return lasts and not after_change and lacking(found.signal) >= settings.lacking_share
     if found.family not in _MAY_LAST:
         return False
     template = str(found.signal.template or "")
@@ -158,6 +164,14 @@ def _same(one: Candidate, other: Candidate) -> bool:
     return one.family == other.family and one.signal.template_id == other.signal.template_id
 
 
+def lacking(signal: Signal) -> float:
+    """Return the share of the sessions that lack a step; 0 for signals that are not about sessions."""
+    lack, judged = signal.evidence.get("lacking"), signal.evidence.get("sessions")
+    if not isinstance(lack, int | float) or not isinstance(judged, int | float):
+        return 0.0
+    return lack / judged if judged > 0 else 0.0
+
+
 def harmless(signal: Signal) -> bool:
     """Say whether a signal is below what anybody is woken for: errors of a known level under WARN."""
     return FAMILIES[signal.kind] == "errors" and Level.UNKNOWN < signal.level < Level.WARN
@@ -168,6 +182,6 @@ def only_consequences(signals: Iterable[tuple[str, SignalKind]]) -> frozenset[st
     kinds: dict[str, set[SignalKind]] = {}
     for service, kind in signals:
         kinds.setdefault(service, set()).add(kind)
-    less = {SignalKind.TRAFFIC_DROP, SignalKind.TEMPLATE_SILENCE}
+    less = {SignalKind.TRAFFIC_DROP, SignalKind.TEMPLATE_SILENCE, SignalKind.SEQUENCE_BREAK}
     quiet = frozenset(service for service, seen in kinds.items() if seen <= less)
     return quiet if len(quiet) < len(kinds) else frozenset()

@@ -28,6 +28,7 @@ _SAID: Mapping[SignalKind, LiteralString] = MappingProxyType(
         SignalKind.TRAFFIC_DROP: "{} logs far less than usual",
         SignalKind.TEMPLATE_SILENCE: "{} has stopped saying what it says regularly",
         SignalKind.HOST_SILENCE: "{}: one of its hosts has stopped logging",
+        SignalKind.SEQUENCE_BREAK: "{}: more of its sessions than usual lack or repeat a step",
         SignalKind.FIGURE_SHIFT: "{}: a figure is far above the usual",
         SignalKind.PERSONAL_DATA: "{}: personal data in its log lines",
         SignalKind.CLOCK_SKEW: "{}: a host's clock is wrong",

@@ -317,6 +317,35 @@ def test_two_weak_signals_further_apart_than_new_trouble_joins_are_still_one() -
     assert [each.incident for each in decisions] == ["new-1", "new-1"]
 
 
+def broken(seconds: float, lacking: int, sessions: int = 40) -> Signal:
+    evidence = {"broken": lacking, "lacking": lacking, "sessions": sessions}
+    made = weak(SignalKind.SEQUENCE_BREAK, seconds)
+    return made.model_copy(update={"evidence": evidence, "template_id": None, "template": None})
+
+
+def test_broken_sessions_open_nothing_by_themselves_unless_half_of_them_lack_a_step_for_a_minute() -> None:
+    for lacking, opens in ((40, True), (20, True), (19, False), (0, False)):
+        first, later = broken(0, lacking), broken(61, lacking)
+        assert [each.verdict for each in decide(first)] == [Verdict.HELD]
+        decisions = decide(later, held=(found(first),))
+        assert any(each.verdict is Verdict.OPENED for each in decisions) is opens
+    soon = decide(broken(59, 40), held=(found(broken(0, 40)),))
+    assert Verdict.OPENED not in [each.verdict for each in soon]
+
+
+def test_a_release_may_say_less() -> None:
+    signals = [found(broken(at_s, 40)) for at_s in range(0, 361, 60)]
+    decisions = correlate((), signals[:-1], signals[-1:], GRAPH, SETTINGS, lambda _service, _at: True)
+    assert Verdict.OPENED not in [each.verdict for each in decisions]
+
+
+def test_broken_sessions_are_evidence_beside_warnings_and_not_beside_other_lines_that_are_missing() -> None:
+    together = decide(weak(WARNING, 0), broken(20, 5))
+    assert {each.incident for each in together} == {"new-1"}
+    alike = decide(weak(SignalKind.TEMPLATE_SILENCE, 0), broken(20, 5))
+    assert {each.incident for each in alike} == {None}
+
+
 def test_a_service_that_is_called_less_belongs_to_what_troubles_its_caller() -> None:
     decisions = decide(
         signal("api-gateway", 100, kind=SignalKind.TRAFFIC_DROP, template="x"),

@@ -20,6 +20,7 @@ BURST = frozenset({SignalKind.ERROR_BURST})
 NOVELTY = frozenset({SignalKind.NEW_ERROR_TEMPLATE})
 WARNED = frozenset({SignalKind.WARNING_BURST})
 SILENCE = frozenset({SignalKind.SILENCE})
+CUT_OFF = BURST | {SignalKind.TEMPLATE_SILENCE}
 
 
 @pytest.mark.parametrize(
@@ -128,9 +129,9 @@ CRITICAL = ("api-gateway",)
             Impact({"billing": Traffic(200, 30), "auth": Traffic(90, 5)}, 2, BURST, "retry_storm"),
             Severity.SEV2,
         ),
-        (Impact({"portal": Traffic(900, 24), "audit": Traffic(90, 0)}, 2, BURST, "network"), Severity.SEV2),
-        (Impact({"portal": Traffic(900, 9), "audit": Traffic(90, 0)}, 2, BURST, "network"), Severity.SEV4),
-        (Impact({"portal": Traffic(900, 24)}, 1, BURST, "network"), Severity.SEV3),
+        (Impact({"portal": Traffic(900, 24), "audit": Traffic(9, 0)}, 2, CUT_OFF, "network"), Severity.SEV2),
+        (Impact({"portal": Traffic(900, 24), "audit": Traffic(90, 0)}, 2, BURST, "network"), Severity.SEV3),
+        (Impact({"portal": Traffic(900, 24)}, 1, CUT_OFF, "network"), Severity.SEV3),
         (Impact({"billing": Traffic(200, 0)}, 1, WARNED, "security"), Severity.SEV2),
         (Impact({"billing": Traffic(200, 0)}, 1, WARNED, "retry_storm"), Severity.SEV3),
         (Impact({"billing": Traffic(200, 0)}, 1, WARNED, "certificate"), Severity.SEV4),
