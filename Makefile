@@ -24,7 +24,7 @@ lint: setup-test      ## ruff, mypy, import-linter, generated documents up to da
 	@$(BIN)/python -m docs.generate --check
 
 test: lint            ## everything that has to hold, with small seeded counts
-	@$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 prove: setup-test     ## full counts, one part at a time: make prove PART=durability (or: all)
 	@$(BIN)/python -m benchmarks.prove $(PART)

@@ -45,7 +45,7 @@ def test_every_kind_of_trouble_and_of_harmless_event_comes_up_and_the_product_kn
 
 
 def test_a_day_is_replayed_with_and_without_its_graph(tmp_path: Path) -> None:
-    write_day(play(7, 0.25), tmp_path)
+    write_day(play(7, 0.1), tmp_path)
     for graph in (True, False):
         summary = run(tmp_path, graph=graph)
         assert summary.lines > 500
