@@ -26,17 +26,25 @@ _SLOW_NS: Final = 600 * _SECOND
 _FEW: Final = 20
 """Sessions below which a window goes on for longer."""
 _LEAST: Final = 3
+"""Broken sessions of a window below which nothing is reported."""
 _LINES_PER_SESSION: Final = 100
 _PER_SECOND: Final = 2
+"""A session may be judged for each so many lines, and so many each second."""
 _SAVED: Final = 200.0
+"""Sessions that may be judged at once after a time in which few ended."""
 _PRIOR: Final = (1.0, 100.0)
+"""Broken and judged sessions that count as seen before the first."""
 _MEMORY: Final = 20_000
+"""Judged sessions beyond which what was seen counts half."""
 _PEAK: Final = 1.5
 _FADES: Final = 0.98
+"""A window is reported from so many times the worst one that was usual, which fades by this factor with each window."""
 _ACCEPTED: Final = 30
 """Windows in a row after which so many broken sessions are usual."""
 _SHOWN, _CHARS = 3, 160
+"""Templates of the example that are shown, and characters of each."""
 _MANY: Final = 200.0
+"""Mean from which on a normal distribution stands for Poisson's."""
 _MUTED: Final = ("new_event", "rare_event", "rare_error", "new_shape", "new_step")
 _LACKING: Final = frozenset(("missing_event", "incomplete", "too_few"))
 
